@@ -1,0 +1,1 @@
+// This file lets oracle.go declare functions that have their body elsewhere (go:linkname).
