@@ -1,0 +1,181 @@
+//! Verbs that look, and those that hand over to another program.
+#![allow(
+    clippy::print_stdout,
+    reason = "what these verbs print is their result"
+)]
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+
+use testbed::Bed;
+use testbed::spec::{Depth, Name};
+
+pub(super) fn status() -> Result<ExitCode> {
+    let names = Bed::all()?;
+    if names.is_empty() {
+        println!("no bed is up");
+    }
+    for name in names {
+        let status = Bed::find(&name)?.status()?;
+        let depth = match status.spec.depth {
+            Depth::Full => "full",
+            Depth::Light => "light",
+        };
+        println!(
+            "{name}: {depth}, kube-proxy {} with strictARP {:?}",
+            status.spec.proxy.as_str(),
+            status.spec.strict_arp
+        );
+        for node in &status.nodes {
+            let host = &node.host;
+            println!(
+                "  {:8} {:12} {:12} {}  {:?}",
+                host.name,
+                host.ipv4(),
+                host.ipv6(),
+                host.mac(),
+                node.power
+            );
+        }
+        for client in &status.clients {
+            println!(
+                "  {:8} {:12} {:12} {}  client",
+                client.name,
+                client.ipv4(),
+                client.ipv6(),
+                client.mac()
+            );
+        }
+        for (from, to) in &status.cuts {
+            println!("  cut: nothing passes from {from} to {to}");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn kubectl(name: &Name, arguments: &[String]) -> Result<ExitCode> {
+    replace(Bed::find(name)?.command("cp", "kubectl").args(arguments))
+}
+
+pub(super) fn shell(name: &Name) -> Result<ExitCode> {
+    let shell = std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
+    replace(&mut Bed::find(name)?.command("cp", shell))
+}
+
+pub(super) fn client(name: &Name, client: &str, command: &[String]) -> Result<ExitCode> {
+    let bed = Bed::find(name)?;
+    if !bed.status()?.hosts().any(|host| host.name == client) {
+        bail!("there is no client {client}; add it with `testbed client add {client}`");
+    }
+    let (program, arguments) = command.split_first().context("a command is needed")?;
+    replace(bed.command(client, program).args(arguments))
+}
+
+pub(super) fn exec(name: &Name, node: &str, timeout: u64, command: &[String]) -> Result<ExitCode> {
+    let script = match command {
+        [script] => script.clone(),
+        words => words
+            .iter()
+            .map(|word| quoted(word))
+            .collect::<Vec<_>>()
+            .join(" "),
+    };
+    let ran = Bed::find(name)?.exec(node, &script, Duration::from_secs(timeout))?;
+    std::io::stdout().write_all(&ran.stdout)?;
+    std::io::stderr().write_all(&ran.stderr)?;
+    Ok(u8::try_from(ran.status).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// The word as a POSIX shell reads it back.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+pub(super) fn who_answers(name: &Name, from: &str, ip: IpAddr, json: bool) -> Result<ExitCode> {
+    let bed = Bed::find(name)?;
+    let hosts: Vec<_> = bed.status()?.hosts().collect();
+    let answers = bed.who_answers(from, ip)?;
+    let name_of = |mac| {
+        hosts
+            .iter()
+            .find(|host| host.mac() == mac)
+            .map(|host| host.name.clone())
+    };
+    if json {
+        let responders: Vec<_> = answers
+            .responders
+            .iter()
+            .map(
+                |r| json!({"mac": r.mac.to_string(), "host": name_of(r.mac), "replies": r.replies}),
+            )
+            .collect();
+        println!("{}", json!({"target": ip, "responders": responders}));
+        return Ok(ExitCode::SUCCESS);
+    }
+    match answers.responders.len() {
+        0 => println!("{ip}: nobody answers"),
+        1 => println!("{ip}: 1 answers"),
+        more => println!("{ip}: {more} answer"),
+    }
+    for responder in &answers.responders {
+        let host = name_of(responder.mac).unwrap_or_else(|| "unknown".to_owned());
+        println!(
+            "  {}  {host}  ({} replies)",
+            responder.mac, responder.replies
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn logs(name: &Name, log: Option<&str>, follow: bool) -> Result<ExitCode> {
+    let logs = Bed::find(name)?.logs()?;
+    let Some(wanted) = log else {
+        for (name, _) in logs {
+            println!("{name}");
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let Some((_, path)) = logs.iter().find(|(name, _)| name == wanted) else {
+        let names: Vec<_> = logs.into_iter().map(|(name, _)| name).collect();
+        bail!("there is no log {wanted}; there are {}", names.join(", "));
+    };
+    let mut command = if follow {
+        Command::new("tail")
+    } else {
+        Command::new("cat")
+    };
+    if follow {
+        command.args(["-n", "+1", "-F"]);
+    }
+    replace(command.arg(path))
+}
+
+/// Becomes that program, so that terminal, signals and exit status are its own.
+fn replace(command: &mut Command) -> Result<ExitCode> {
+    let error = command.exec();
+    Err(error).with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn words_survive_the_shell() {
+        for word in ["plain", "two words", "it's", "$HOME `x` \"y\"", ""] {
+            let output = std::process::Command::new("sh")
+                .args(["-c", &format!("printf %s {}", quoted(word))])
+                .output();
+            assert_eq!(
+                output.map(|o| o.stdout).ok(),
+                Some(word.as_bytes().to_vec())
+            );
+        }
+    }
+}

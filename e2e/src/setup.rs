@@ -1,0 +1,241 @@
+//! What a bed needs of the machine, installed and built on demand: Debian packages, the nodes' kernel, the program with
+//! all of Kubernetes, the images.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cache;
+use crate::image::catalog::{self, HostPrograms, Iptables};
+use crate::shell::run;
+use crate::spec::{Depth, Kernel, Spec};
+use crate::supervisor::Orders;
+
+/// Kubernetes, as in `controlplane/go.mod`.
+pub const KUBERNETES: &str = "1.35.4";
+
+/// What every bed needs.
+const PACKAGES: &[&str] = &[
+    "busybox-static",
+    "conntrack",
+    "containerd",
+    "containernetworking-plugins",
+    "curl",
+    "iproute2",
+    "ipset",
+    "iptables",
+    "ipvsadm",
+    "kmod",
+    "nftables",
+    "procps",
+    "runc",
+    "tcpdump",
+    "util-linux",
+];
+/// What building the own kernel needs.
+const KERNEL_SOURCE: &str = "linux-source-6.1";
+const KERNEL_PACKAGES: &[&str] = &[
+    KERNEL_SOURCE,
+    "bc",
+    "bison",
+    "flex",
+    "gcc",
+    "libc6-dev",
+    "make",
+    "xz-utils",
+];
+/// Debian's own User Mode Linux.
+const DEBIAN_KERNEL: &str = "user-mode-linux";
+
+const IMAGES: &str = include_str!("image/catalog.rs");
+const KERNEL_CONFIG: &str = include_str!("../kernel/uml.config");
+const KERNEL_BUILD: &str = include_str!("../kernel/build");
+const CONTROLPLANE: [(&str, &str); 5] = [
+    ("main.go", include_str!("../controlplane/main.go")),
+    ("oracle.go", include_str!("../controlplane/oracle.go")),
+    ("stubs.s", include_str!("../controlplane/stubs.s")),
+    ("go.mod", include_str!("../controlplane/go.mod")),
+    ("go.sum", include_str!("../controlplane/go.sum")),
+];
+
+/// Installs and builds whatever a bed of this kind still lacks.
+///
+/// # Errors
+/// If this is not root on Debian, or an installation or a build fails.
+pub fn prepare(spec: &Spec, lifeline: bool) -> Result<Orders> {
+    if !nix::unistd::geteuid().is_root() {
+        bail!("the test bed needs root: it makes network namespaces, mounts and tap devices");
+    }
+    ensure_packages(PACKAGES)?;
+    let controlplane = controlplane()?;
+    let (kernel, iptables) = match spec.kernel {
+        Kernel::Own => (kernel()?, Iptables::Nft),
+        Kernel::Debian => {
+            ensure_packages(&[DEBIAN_KERNEL])?;
+            (PathBuf::from("/usr/bin/linux.uml"), Iptables::Legacy)
+        }
+    };
+    let images = match spec.depth {
+        Depth::Full if spec.nodes > 0 => images(&controlplane, iptables)?,
+        _ => Vec::new(),
+    };
+    Ok(Orders {
+        spec: spec.clone(),
+        kernel,
+        controlplane,
+        images,
+        lifeline,
+    })
+}
+
+fn ensure_packages(wanted: &[&str]) -> Result<()> {
+    let missing: Vec<&str> = wanted
+        .iter()
+        .copied()
+        .filter(|name| version(name).is_none())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let log = std::env::temp_dir().join("testbed-apt.log");
+    let list = missing.join(" ");
+    cache::run_long(
+        &format!("installing the Debian packages {list}"),
+        "under a minute",
+        &log,
+        &*Command::new("sh")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args([
+                "-ec",
+                &format!("apt-get update; apt-get install -y --no-install-recommends {list}"),
+            ]),
+    )
+}
+
+/// The version of an installed Debian package.
+fn version(package: &str) -> Option<String> {
+    let status =
+        run(Command::new("dpkg-query").args(["-W", "-f=${db:Status-Abbrev} ${Version}", package]))
+            .ok()?;
+    let (state, version) = status.split_once(' ')?;
+    state.starts_with("ii").then(|| version.trim().to_owned())
+}
+
+/// The own kernel, built from Debian's source.
+fn kernel() -> Result<PathBuf> {
+    ensure_packages(KERNEL_PACKAGES)?;
+    let source = version(KERNEL_SOURCE).context("Debian's kernel source is installed")?;
+    let target = cache::path(
+        "linux",
+        &[
+            KERNEL_CONFIG.as_bytes(),
+            KERNEL_BUILD.as_bytes(),
+            source.as_bytes(),
+        ],
+    );
+    cache::ensure(&target, |partial| {
+        let folder = scratch("kernel")?;
+        fs::write(folder.join("uml.config"), KERNEL_CONFIG)?;
+        fs::write(folder.join("build"), KERNEL_BUILD)?;
+        let mut command = Command::new("sh");
+        command
+            .arg(folder.join("build"))
+            .arg(partial)
+            .env("TMPDIR", &folder);
+        cache::run_long(
+            "building the nodes' kernel",
+            "7 minutes",
+            &log("kernel"),
+            &command,
+        )?;
+        Ok(fs::remove_dir_all(folder)?)
+    })
+}
+
+/// etcd, Kubernetes and kubectl in one program.
+fn controlplane() -> Result<PathBuf> {
+    let go = run(Command::new("go").arg("version"))
+        .context("Go is needed to build Kubernetes; install Go 1.25 or newer")?;
+    let linking = format!(
+        "-s -w -X k8s.io/component-base/version.gitVersion=v{KUBERNETES} \
+         -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=35"
+    );
+    let mut ingredients: Vec<&[u8]> = vec![go.trim().as_bytes(), linking.as_bytes()];
+    ingredients.extend(CONTROLPLANE.iter().map(|(_, text)| text.as_bytes()));
+    let target = cache::path("controlplane", &ingredients);
+    cache::ensure(&target, |partial| {
+        let folder = scratch("controlplane")?;
+        for (name, text) in CONTROLPLANE {
+            fs::write(folder.join(name), text)?;
+        }
+        let mut command = Command::new("sh");
+        command.current_dir(&folder).env("CGO_ENABLED", "0").args([
+            "-ec",
+            // -x -v would print thousands of lines; -v prints one a package, on standard error.
+            "exec go build -v -trimpath -buildvcs=false -ldflags \"$1\" -o \"$2\" . 2>&1",
+            "sh",
+            &linking,
+        ]);
+        command.arg(partial);
+        let what = format!("building etcd and Kubernetes {KUBERNETES} as one program");
+        cache::run_long(
+            &what,
+            "6 minutes and 850 MB of modules",
+            &log("controlplane"),
+            &command,
+        )?;
+        Ok(fs::remove_dir_all(folder)?)
+    })
+}
+
+/// The images that every full node has.
+fn images(controlplane: &Path, iptables: Iptables) -> Result<Vec<PathBuf>> {
+    let programs = HostPrograms::debian();
+    let images = [
+        ("pause", catalog::pause(&programs.busybox)),
+        ("busybox", catalog::busybox(&programs.busybox)),
+        ("web", catalog::web(&programs.busybox)),
+        (
+            "kube-proxy",
+            catalog::kube_proxy(controlplane, &programs, iptables),
+        ),
+    ];
+    let versions: Vec<String> = PACKAGES
+        .iter()
+        .chain(&["libc6"])
+        .map(|package| format!("{package} {:?}", version(package)))
+        .collect();
+    let ingredients = format!(
+        "{}\n{}\n{iptables:?}\n{IMAGES}",
+        controlplane.display(),
+        versions.join("\n")
+    );
+    images
+        .into_iter()
+        .map(|(name, image)| {
+            let target = cache::path(name, &[ingredients.as_bytes()]).with_extension("tar");
+            cache::ensure(&target, |partial| {
+                image
+                    .write(partial)
+                    .with_context(|| format!("cannot write the image {}", image.reference()))?;
+                Ok(())
+            })
+        })
+        .collect()
+}
+
+/// An empty folder to build in; what an interrupted build left there is gone. Builds of one thing take turns.
+fn scratch(name: &str) -> Result<PathBuf> {
+    let folder = cache::folder().join(format!("build-{name}"));
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+fn log(name: &str) -> PathBuf {
+    cache::folder().join(format!("build-{name}.log"))
+}
