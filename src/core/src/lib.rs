@@ -1,0 +1,8 @@
+//! Every decision Mooring takes, as synchronous functions from snapshots to data.
+//!
+//! Nothing here reads a clock, a file, a socket, an environment variable or the Kubernetes API: the shells
+//! (`kubectl-mooring`, the operator, the agent) read the world, hand a snapshot in and carry out what comes back.
+//! A "no" is always an enum value that prints well, so that conditions, events, logs and tests show the same reason.
+
+pub mod proxy_mode;
+pub mod strict_arp;
