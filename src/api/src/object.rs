@@ -1,0 +1,94 @@
+//! ConfigMaps, DaemonSets and nodes.
+
+use k8s_openapi::api::apps::v1 as apps;
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use mooring_core::kube_proxy::snapshot::{ConfigMap, DaemonSet, Node, UpdateStrategy};
+
+use crate::metadata::metadata;
+use crate::pod::pod_spec;
+
+/// A ConfigMap as the decisions see it.
+pub fn config_map(object: &core::ConfigMap) -> ConfigMap {
+    ConfigMap {
+        metadata: metadata(&object.metadata),
+        data: object.data.clone().unwrap_or_default(),
+        binary_keys: object
+            .binary_data
+            .iter()
+            .flat_map(|data| data.keys().cloned())
+            .collect(),
+        immutable: object.immutable.unwrap_or(false),
+    }
+}
+
+/// A DaemonSet as the decisions see it.
+pub fn daemon_set(object: &apps::DaemonSet) -> DaemonSet {
+    let spec = object.spec.as_ref();
+    let template = spec.map(|spec| &spec.template);
+    DaemonSet {
+        metadata: metadata(&object.metadata),
+        selector: spec
+            .and_then(|spec| spec.selector.match_labels.clone())
+            .unwrap_or_default(),
+        template_labels: template
+            .and_then(|template| template.metadata.as_ref())
+            .and_then(|metadata| metadata.labels.clone())
+            .unwrap_or_default(),
+        template: template
+            .and_then(|template| template.spec.as_ref())
+            .map(pod_spec)
+            .unwrap_or_default(),
+        update: update_strategy(spec.and_then(|spec| spec.update_strategy.as_ref())),
+        desired: object
+            .status
+            .as_ref()
+            .map(|status| status.desired_number_scheduled)
+            .unwrap_or_default(),
+    }
+}
+
+fn update_strategy(strategy: Option<&apps::DaemonSetUpdateStrategy>) -> UpdateStrategy {
+    let Some(strategy) = strategy else {
+        return UpdateStrategy::default();
+    };
+    if strategy.type_.as_deref() == Some("OnDelete") {
+        return UpdateStrategy::OnDelete;
+    }
+    let max_unavailable = strategy
+        .rolling_update
+        .as_ref()
+        .and_then(|rolling| rolling.max_unavailable.as_ref());
+    match max_unavailable {
+        Some(IntOrString::Int(number)) => UpdateStrategy::RollingUpdate {
+            max_unavailable: number.to_string(),
+        },
+        Some(IntOrString::String(text)) => UpdateStrategy::RollingUpdate {
+            max_unavailable: text.clone(),
+        },
+        None => UpdateStrategy::default(),
+    }
+}
+
+/// A node as the decisions see it.
+pub fn node(object: &core::Node) -> Node {
+    let status = object.status.as_ref();
+    let info = status.and_then(|status| status.node_info.as_ref());
+    Node {
+        name: object.metadata.name.clone().unwrap_or_default(),
+        os: info
+            .map(|info| info.operating_system.clone())
+            .unwrap_or_default(),
+        os_image: info.map(|info| info.os_image.clone()).unwrap_or_default(),
+        kubelet_version: info
+            .map(|info| info.kubelet_version.clone())
+            .unwrap_or_default(),
+        ready: status
+            .and_then(|status| status.conditions.as_ref())
+            .into_iter()
+            .flatten()
+            .any(|condition| condition.type_ == "Ready" && condition.status == "True"),
+        labels: object.metadata.labels.clone().unwrap_or_default(),
+        annotations: object.metadata.annotations.clone().unwrap_or_default(),
+    }
+}

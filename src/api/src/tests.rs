@@ -1,0 +1,278 @@
+use k8s_openapi::api::apps::v1 as apps;
+use k8s_openapi::api::core::v1 as core;
+use mooring_core::kube_proxy::snapshot::{
+    ContainerStatus, KeyFile, KeyProjection, ObjectName, ProjectedSource, Requirement, Timestamp,
+    UpdateStrategy, VolumeSource,
+};
+use mooring_core::kube_proxy::{Source, discover};
+use serde_json::{Value, json};
+
+use super::*;
+
+fn from_json<T: serde::de::DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).expect("a valid object")
+}
+
+/// What an API server returns for kubeadm's DaemonSet, less what nobody reads.
+fn kubeadm_daemon_set() -> Value {
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {
+            "name": "kube-proxy", "namespace": "kube-system", "uid": "u1", "resourceVersion": "7",
+            "creationTimestamp": "2026-11-22T18:11:08Z", "labels": {"k8s-app": "kube-proxy"}
+        },
+        "spec": {
+            "selector": {"matchLabels": {"k8s-app": "kube-proxy"}},
+            "template": {
+                "metadata": {"labels": {"k8s-app": "kube-proxy"}},
+                "spec": {
+                    "nodeSelector": {"kubernetes.io/os": "linux"},
+                    "containers": [{
+                        "name": "kube-proxy", "image": "registry.k8s.io/kube-proxy:v1.35.4",
+                        "command": ["/usr/local/bin/kube-proxy", "--config=/var/lib/kube-proxy/config.conf"],
+                        "env": [
+                            {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+                            {"name": "LITERAL", "value": "x"}
+                        ],
+                        "volumeMounts": [
+                            {"name": "kube-proxy", "mountPath": "/var/lib/kube-proxy"},
+                            {"name": "xtables-lock", "mountPath": "/run/xtables.lock"}
+                        ]
+                    }],
+                    "volumes": [
+                        {"name": "kube-proxy", "configMap": {"name": "kube-proxy", "defaultMode": 420}},
+                        {"name": "xtables-lock", "hostPath": {"path": "/run/xtables.lock", "type": "FileOrCreate"}}
+                    ]
+                }
+            },
+            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "10%"}}
+        },
+        "status": {"currentNumberScheduled": 3, "desiredNumberScheduled": 3, "numberMisscheduled": 0, "numberReady": 3}
+    })
+}
+
+#[test]
+fn kubeadms_daemon_set_leads_to_its_config_map() {
+    let set = daemon_set(&from_json::<apps::DaemonSet>(kubeadm_daemon_set()));
+    assert_eq!(
+        set.metadata.id,
+        ObjectName::new("kube-system", "kube-proxy")
+    );
+    assert_eq!(
+        set.metadata.created,
+        Some(Timestamp::from_unix_seconds(1_795_371_068))
+    );
+    assert_eq!(set.desired, 3);
+    assert_eq!(
+        set.update,
+        UpdateStrategy::RollingUpdate {
+            max_unavailable: "10%".to_owned()
+        }
+    );
+    let env = &set.template.containers[0].env;
+    assert_eq!(env["NODE_NAME"], None);
+    assert_eq!(env["LITERAL"], Some("x".to_owned()));
+
+    let found = discover(&[set], &[]);
+    let Source::ConfigMap(location) = &found.workloads[0].source else {
+        panic!("{found:?}");
+    };
+    assert_eq!(
+        location.to_string(),
+        "ConfigMap kube-system/kube-proxy key config.conf"
+    );
+}
+
+#[test]
+fn update_strategies_are_read_with_kubernetes_defaults() {
+    let with = |strategy: Value| {
+        let mut object = kubeadm_daemon_set();
+        object["spec"]["updateStrategy"] = strategy;
+        daemon_set(&from_json(object)).update
+    };
+    let rolling = |text: &str| UpdateStrategy::RollingUpdate {
+        max_unavailable: text.to_owned(),
+    };
+    assert_eq!(with(json!({"type": "OnDelete"})), UpdateStrategy::OnDelete);
+    assert_eq!(with(json!({})), rolling("1"));
+    assert_eq!(
+        with(json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 3}})),
+        rolling("3")
+    );
+}
+
+#[test]
+fn a_config_map_knows_when_and_by_whom_each_key_was_changed() {
+    let object = json!({
+        "metadata": {
+            "name": "kube-proxy", "namespace": "kube-system", "resourceVersion": "9",
+            "managedFields": [
+                {"manager": "kubeadm", "operation": "Update", "apiVersion": "v1", "time": "2026-11-22T10:00:00Z",
+                 "fieldsType": "FieldsV1",
+                 "fieldsV1": {"f:data": {".": {}, "f:config.conf": {}, "f:kubeconfig.conf": {}}, "f:metadata": {"f:labels": {}}}},
+                {"manager": "kubectl-edit", "operation": "Update", "apiVersion": "v1", "time": "2026-11-22T11:00:00Z",
+                 "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {"f:config.conf": {}}}},
+                {"manager": "eks", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1",
+                 "fieldsV1": {"f:metadata": {"f:annotations": {}}}}
+            ]
+        },
+        "immutable": true,
+        "data": {"config.conf": "mode: ipvs\n"},
+        "binaryData": {"blob": "AAE="}
+    });
+    let map = config_map(&from_json(object));
+    assert!(map.immutable);
+    assert!(map.binary_keys.contains("blob"));
+    let (time, who) = map.changed("config.conf").expect("an entry owns the key");
+    assert_eq!(
+        (time.to_string().as_str(), who),
+        ("2026-11-22T11:00:00Z", "kubectl-edit")
+    );
+    assert!(map.metadata.field_managers[2].applies);
+    assert_eq!(map.metadata.field_managers[2].time, None);
+    assert!(map.metadata.field_managers[2].data_keys.is_empty());
+}
+
+#[test]
+fn every_volume_type_that_matters_is_told_apart() {
+    let object = json!({
+        "metadata": {"name": "p", "namespace": "n"},
+        "spec": {
+            "containers": [],
+            "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+                {"matchExpressions": [{"key": "kubernetes.io/os", "operator": "In", "values": ["windows"]}]}
+            ]}}},
+            "os": {"name": "windows"},
+            "volumes": [
+                {"name": "map", "configMap": {"name": "m", "items": [{"key": "k", "path": "dir/p"}]}},
+                {"name": "projected", "projected": {"sources": [
+                    {"serviceAccountToken": {"path": "token"}}, {"configMap": {"name": "m2"}}
+                ]}},
+                {"name": "host", "hostPath": {"path": "/etc/kp"}},
+                {"name": "empty", "emptyDir": {}},
+                {"name": "secret", "secret": {"secretName": "s"}},
+                {"name": "csi", "csi": {"driver": "d"}}
+            ]
+        }
+    });
+    let pod = pod(&from_json::<core::Pod>(object));
+    let sources: Vec<_> = pod
+        .spec
+        .volumes
+        .iter()
+        .map(|volume| &volume.source)
+        .collect();
+    let map = KeyProjection {
+        name: "m".to_owned(),
+        items: vec![KeyFile {
+            key: "k".to_owned(),
+            path: "dir/p".to_owned(),
+        }],
+    };
+    let whole = KeyProjection {
+        name: "m2".to_owned(),
+        items: Vec::new(),
+    };
+    assert_eq!(
+        sources,
+        [
+            &VolumeSource::ConfigMap(map),
+            &VolumeSource::Projected(vec![
+                ProjectedSource::Other("serviceAccountToken".to_owned()),
+                ProjectedSource::ConfigMap(whole)
+            ]),
+            &VolumeSource::HostPath("/etc/kp".to_owned()),
+            &VolumeSource::EmptyDir,
+            &VolumeSource::Secret("s".to_owned()),
+            &VolumeSource::Other("csi".to_owned()),
+        ]
+    );
+    assert_eq!(pod.spec.os.as_deref(), Some("windows"));
+    assert_eq!(
+        pod.spec.affinity,
+        [[Requirement {
+            key: "kubernetes.io/os".to_owned(),
+            operator: "In".to_owned(),
+            values: vec!["windows".to_owned()],
+        }]]
+    );
+}
+
+#[test]
+fn a_pods_state_says_since_when_it_runs_or_why_it_does_not() {
+    let with = |phase: &str, ready: &str, status: Value| {
+        pod(&from_json::<core::Pod>(json!({
+            "metadata": {"name": "p", "namespace": "n", "creationTimestamp": "2026-11-22T11:00:00Z"},
+            "spec": {"nodeName": "n1", "containers": []},
+            "status": {"phase": phase, "conditions": [{"type": "Ready", "status": ready}], "containerStatuses": [status]}
+        })))
+    };
+    let common = |state: Value, restarts: i32| {
+        json!({"name": "kube-proxy", "image": "i", "imageID": "i", "ready": true, "restartCount": restarts, "state": state,
+               "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}})
+    };
+    let running = with(
+        "Running",
+        "True",
+        common(json!({"running": {"startedAt": "2026-11-22T11:00:05Z"}}), 1),
+    );
+    assert!(running.ready);
+    assert_eq!(running.node.as_deref(), Some("n1"));
+    let state = running.container("kube-proxy").expect("has a status");
+    assert_eq!(
+        state.started.map(|time| time.to_string()).as_deref(),
+        Some("2026-11-22T11:00:05Z")
+    );
+    assert_eq!(state.last_exit, Some((1, "Error".to_owned())));
+
+    let crashing = with(
+        "Running",
+        "False",
+        common(
+            json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}),
+            4,
+        ),
+    );
+    assert!(!crashing.ready);
+    assert_eq!(
+        crashing.container("kube-proxy"),
+        Some(&ContainerStatus {
+            name: "kube-proxy".to_owned(),
+            started: None,
+            waiting: Some(("CrashLoopBackOff".to_owned(), "back-off 10s".to_owned())),
+            last_exit: Some((1, "Error".to_owned())),
+            restarts: 4,
+        })
+    );
+}
+
+#[test]
+fn a_node_tells_its_system_and_its_distribution() {
+    let node = node(&from_json::<core::Node>(json!({
+        "metadata": {"name": "n1", "labels": {"a": "b"}},
+        "status": {
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "nodeInfo": {
+                "architecture": "amd64", "bootID": "", "containerRuntimeVersion": "", "kernelVersion": "6.1",
+                "kubeProxyVersion": "", "kubeletVersion": "v1.33.1+rke2r1", "machineID": "", "operatingSystem": "linux",
+                "osImage": "Debian GNU/Linux 12", "systemUUID": ""
+            }
+        }
+    })));
+    assert!(node.ready);
+    assert_eq!(node.os, "linux");
+    assert_eq!(node.kubelet_version, "v1.33.1+rke2r1");
+    assert_eq!(node.labels["a"], "b");
+}
+
+#[test]
+fn a_daemon_sets_pod_that_waits_for_the_scheduler_belongs_to_its_node() {
+    let waiting = pod(&from_json::<core::Pod>(json!({
+        "metadata": {"name": "p", "namespace": "n"},
+        "spec": {"containers": [], "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
+            "nodeSelectorTerms": [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n2"]}]}]
+        }}}}
+    })));
+    assert_eq!(waiting.node.as_deref(), Some("n2"));
+}

@@ -1,0 +1,277 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use mooring_core::proxy_mode::ProxyMode;
+
+use crate::duration;
+
+const ABOUT: &str =
+    "Checks and repairs how external IPs of Services are answered for on bare metal";
+
+const LONG_ABOUT: &str = "\
+Checks and repairs how external IPs of Services are answered for on bare metal.
+
+In mode ipvs, kube-proxy puts every external IP on every node, and unless ipvs.strictARP is true each of them answers ARP \
+for it: clients reach whichever node answered last. `check` tells whether that is so, `fix` sets strictARP, restarts \
+kube-proxy and verifies it.
+
+It finds the cluster as kubectl does: --kubeconfig, else KUBECONFIG, else ~/.kube/config, else the service account of the \
+pod it runs in.";
+
+const AFTER: &str = "\
+Examples:
+  kubectl mooring check                    is this cluster safe, and if not, what is to be done?
+  kubectl mooring fix --dry-run            what would be changed
+  kubectl mooring fix                      change it, after a question
+  kubectl mooring strict-arp edit <old >new    edit the text of a configuration, nothing else
+
+Exit status of check and fix: 0 safe, 1 not safe, 2 could not tell (or an error).";
+
+/// The command line as a whole.
+#[derive(Debug, Parser)]
+#[command(name = "kubectl-mooring", bin_name = "kubectl mooring", version, about = ABOUT, long_about = LONG_ABOUT, after_help = AFTER)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub connection: Connection,
+    /// When to use colour; `auto` is: on a terminal, unless NO_COLOR is set
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN"
+    )]
+    pub color: Color,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Which cluster, and as whom.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Connection {
+    /// Path to the kubeconfig file (default: KUBECONFIG, else ~/.kube/config)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The kubeconfig's context to use
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Look for kube-proxy in this namespace only (default: in all)
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// User to impersonate
+    #[arg(long = "as", global = true, value_name = "USER")]
+    pub impersonate: Option<String>,
+    /// Group to impersonate; may be given several times
+    #[arg(long = "as-group", global = true, value_name = "GROUP")]
+    pub impersonate_group: Vec<String>,
+    /// How long to wait for one answer of the API server
+    #[arg(long, global = true, value_name = "TIME", default_value = "30s", value_parser = duration::parse)]
+    pub request_timeout: Duration,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Check(CheckArguments),
+    Fix(FixArguments),
+    /// Work on the text of a kube-proxy configuration, without a cluster
+    #[command(subcommand)]
+    StrictArp(StrictArp),
+    Completion(CompletionArguments),
+    /// Answers kubectl's completion of plugins
+    #[command(name = "__complete", hide = true)]
+    Complete(CompleteArguments),
+}
+
+/// Tell whether nodes answer ARP for external IPs that they should not answer for; changes nothing
+///
+/// Shows where kube-proxy runs, what its configuration says about the mode and strictARP, who keeps that configuration
+/// in shape, and whether each pod started after it last changed - kube-proxy reads it only when it starts. The first line
+/// is the verdict, with its reason in parentheses; the next one says what to do.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl mooring check
+  kubectl mooring check -o json | jq -r .reason
+
+Exit status: 0 safe, 1 not safe, 2 could not tell (or an error).
+
+Permissions: list daemonsets and pods; get the ConfigMap that kube-proxy mounts; list nodes (optional).")]
+pub(crate) struct CheckArguments {
+    /// How to print
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value = "table",
+        value_name = "FORMAT"
+    )]
+    pub output: Format,
+}
+
+/// Forms of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// One object with stable keys.
+    Json,
+    /// The same as YAML.
+    Yaml,
+}
+
+/// Set ipvs.strictARP in kube-proxy's configuration, restart kube-proxy and verify
+///
+/// Edits one line of the key that kube-proxy mounts (every other byte stays), by a JSON patch that fails if somebody else
+/// changed the text in the meantime - then it reads and decides again. Restarts the pods through their DaemonSet and waits
+/// for each node. Writes nothing if nothing is needed. Refuses what it cannot prove, and ConfigMaps that something else
+/// keeps in shape (Argo CD, Flux, Helm, EKS, k0s, ...), naming the setting to change there instead.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl mooring fix --dry-run      show the diff and the restarts, write nothing
+  kubectl mooring fix --yes          do not ask (for scripts)
+
+Exit status, for the state at the end: 0 safe, 1 not safe, 2 could not tell (or an error).
+
+Permissions: those of check; patch on the ConfigMap and on the DaemonSet (delete pods if its strategy is OnDelete).")]
+pub(crate) struct FixArguments {
+    /// Show what would be done, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Edit also a ConfigMap that something keeps in shape, and that may undo the edit
+    #[arg(long)]
+    pub force: bool,
+    /// Set strictARP also where the configured mode does not look at it
+    #[arg(long)]
+    pub force_mode: bool,
+    /// Give up when no node made progress for this long
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration::parse)]
+    pub timeout: Duration,
+}
+
+/// Verbs on text.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StrictArp {
+    Edit(EditArguments),
+}
+
+/// Read a kube-proxy configuration from stdin, write it with ipvs.strictARP: true to stdout
+///
+/// Changes at most one line (two where the section ipvs is missing); comments, order and quoting stay. The text comes out
+/// byte for byte as it went in where nothing is needed. What kube-proxy would not start with, or what cannot be edited with
+/// proof, is refused: then stdout is empty and the reason is on stderr.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl mooring strict-arp edit <config.conf >new.conf
+  kubectl -n kube-system get cm kube-proxy -o jsonpath='{.data.config\\.conf}' | kubectl mooring strict-arp edit --json
+
+Exit status: 0 the text on stdout is the one to use, 3 refused.")]
+pub(crate) struct EditArguments {
+    /// Write one JSON object (verdict, reason, message, line, warnings, text) instead of the text
+    #[arg(long)]
+    pub json: bool,
+    /// Set strictARP also where the configured mode does not look at it
+    #[arg(long)]
+    pub force_mode: bool,
+    /// The mode that nodes run now, where it is known (curl -s 127.0.0.1:10249/proxyMode)
+    #[arg(long, value_name = "MODE")]
+    pub live_mode: Option<ProxyMode>,
+}
+
+/// Print a completion script for a shell
+///
+/// The script completes kubectl-mooring. For `kubectl mooring`, kubectl itself asks a program named
+/// kubectl_complete-mooring in the PATH: make one with the two lines shown below.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  source <(kubectl-mooring completion bash)
+
+For `kubectl mooring`, an executable file kubectl_complete-mooring in the PATH:
+  #!/bin/sh
+  exec kubectl-mooring __complete \"$@\"")]
+pub(crate) struct CompletionArguments {
+    /// The shell
+    pub shell: Shell,
+}
+
+/// What kubectl passes on: the words so far, the last one being completed.
+#[derive(Debug, Args)]
+pub(crate) struct CompleteArguments {
+    /// The words
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_renders_its_help_with_examples_or_verbs() {
+        fn walk(mut command: clap::Command) {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Usage:"), "{help}");
+            if !command.is_hide_set() && command.get_subcommands().next().is_none() {
+                assert!(help.contains("Examples:"), "{help}");
+            }
+            visit(&command);
+        }
+        fn visit(command: &clap::Command) {
+            for verb in command.get_subcommands() {
+                if !matches!(verb.get_name(), "help" | "__complete") {
+                    walk(verb.clone());
+                }
+            }
+        }
+        let mut command = Cli::command();
+        command.build();
+        visit(&command);
+    }
+
+    #[test]
+    fn connection_flags_may_stand_behind_the_verb() {
+        let cli = Cli::parse_from([
+            "kubectl-mooring",
+            "fix",
+            "--dry-run",
+            "--context",
+            "lab",
+            "--as",
+            "me",
+            "--timeout",
+            "90s",
+        ]);
+        assert_eq!(cli.connection.context.as_deref(), Some("lab"));
+        assert_eq!(cli.connection.impersonate.as_deref(), Some("me"));
+        assert!(matches!(cli.verb, Verb::Fix(fix) if fix.timeout == Duration::from_secs(90)));
+    }
+}

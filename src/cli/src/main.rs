@@ -1,0 +1,63 @@
+//! `kubectl mooring`: the same decisions as the operator's, by hand.
+//!
+//! ```text
+//! cluster ─ survey ─▶ core::remediation::assess ─▶ render          (check)
+//!                            └─▶ plan ─ cluster writes ─ rollout ─▶ assess again   (fix)
+//! stdin ─▶ core::strict_arp::decide ─▶ stdout                      (strict-arp edit)
+//! ```
+//!
+//! This crate reads, writes, asks and prints; it decides nothing about kube-proxy.
+
+mod args;
+mod check;
+mod cluster;
+mod completion;
+mod duration;
+mod edit;
+mod fix;
+mod health;
+mod output;
+mod render;
+mod rollout;
+mod style;
+mod survey;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, StrictArp, Verb};
+use output::Output;
+
+/// The status for "could not tell" and for errors.
+const EXIT_UNKNOWN: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = Output::new(cli.color);
+    let result = match &cli.verb {
+        Verb::Check(arguments) => {
+            in_runtime(async { check::run(&cli.connection, arguments, &mut out).await })
+        }
+        Verb::Fix(arguments) => {
+            in_runtime(async { fix::run(&cli.connection, arguments, &mut out).await })
+        }
+        Verb::StrictArp(StrictArp::Edit(arguments)) => edit::run(arguments, &mut out),
+        Verb::Completion(arguments) => completion::run(arguments, &mut out),
+        Verb::Complete(arguments) => completion::candidates(arguments, &mut out),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            out.error(&format!("{error:#}"));
+            ExitCode::from(EXIT_UNKNOWN)
+        }
+    }
+}
+
+fn in_runtime(work: impl Future<Output = anyhow::Result<u8>>) -> anyhow::Result<u8> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
+}

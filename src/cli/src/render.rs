@@ -1,0 +1,184 @@
+//! An assessment as text.
+
+use comfy_table::{Table, presets};
+use mooring_core::proxy_mode::ProxyMode;
+use mooring_core::remediation::freshness::Freshness;
+use mooring_core::remediation::{Assessment, Safety};
+
+use crate::args::Format;
+use crate::style::Style;
+
+/// The assessment in the form that was asked for, with a line end.
+pub(crate) fn assessment(
+    found: &Assessment,
+    format: Format,
+    style: Style,
+) -> anyhow::Result<String> {
+    Ok(match format {
+        Format::Table => for_people(found, style),
+        Format::Json => serde_json::to_string_pretty(found)? + "\n",
+        Format::Yaml => {
+            let mut text = serde_saphyr::to_string(found)?;
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text
+        }
+    })
+}
+
+/// The verdict in one line.
+pub(crate) fn verdict(found: &Assessment, style: Style) -> String {
+    let word = match found.verdict {
+        Safety::Safe => "SAFE",
+        Safety::NotSafe => "NOT SAFE",
+        Safety::Unknown => "UNKNOWN",
+    };
+    format!(
+        "{}: {}\n",
+        style.verdict(found.verdict, &format!("{word} ({})", found.reason)),
+        found.message
+    )
+}
+
+/// What to do about the verdict, if there is something.
+pub(crate) fn next_step(found: &Assessment) -> String {
+    found
+        .next_step
+        .iter()
+        .map(|next| format!("Next: {next}\n"))
+        .collect()
+}
+
+/// What else is to be known, one line each.
+pub(crate) fn warnings(found: &Assessment, style: Style) -> String {
+    found
+        .warnings
+        .iter()
+        .map(|notice| {
+            let mark = style.warning("warning:");
+            format!("{mark} {}: {}\n", notice.reason, notice.message)
+        })
+        .collect()
+}
+
+fn for_people(found: &Assessment, style: Style) -> String {
+    let mut text = verdict(found, style);
+    text.push_str(&next_step(found));
+    let mut section = |table: Option<Table>| {
+        if let Some(table) = table {
+            text.push('\n');
+            for line in table.lines() {
+                text.push_str(line.trim_end());
+                text.push('\n');
+            }
+        }
+    };
+    section(workloads(found));
+    section(config_maps(found));
+    section(pods(found));
+    let warnings = warnings(found, style);
+    if !warnings.is_empty() {
+        text.push('\n');
+        text.push_str(&warnings);
+    }
+    text
+}
+
+fn workloads(found: &Assessment) -> Option<Table> {
+    let rows = found.workloads.iter().map(|workload| {
+        let skipped = workload.skipped.map(|skipped| skipped.to_string());
+        vec![
+            format!("{} {}/{}", workload.kind, workload.namespace, workload.name),
+            workload.pods.to_string(),
+            or_dash(&workload.source),
+            skipped
+                .or_else(|| workload.reason.map(|reason| reason.to_string()))
+                .unwrap_or_default(),
+        ]
+    });
+    table(&["KUBE-PROXY", "PODS", "CONFIGURED BY", "STATE"], rows)
+}
+
+fn config_maps(found: &Assessment) -> Option<Table> {
+    let rows = found.config_maps.iter().map(|map| {
+        let changed = map.changed_at.map(|time| time.to_string());
+        vec![
+            format!("{}/{}", map.namespace, map.name),
+            map.key.clone(),
+            match (map.mode, map.strict_arp) {
+                (Some(mode), _) => mode.to_string(),
+                (None, Some(_)) => "(default)".to_owned(),
+                (None, None) => "?".to_owned(),
+            },
+            match (map.strict_arp, map.mode) {
+                (Some(on), Some(ProxyMode::Ipvs)) => on.to_string(),
+                (Some(on), _) => format!("{on} (unused)"),
+                (None, _) => "?".to_owned(),
+            },
+            or_dash(changed.as_deref().unwrap_or_default()),
+            or_dash(map.changed_by.as_deref().unwrap_or_default()),
+            or_dash(map.managed_by.as_deref().unwrap_or_default()),
+        ]
+    });
+    let header = [
+        "CONFIGMAP",
+        "KEY",
+        "MODE",
+        "STRICTARP",
+        "LAST CHANGED",
+        "BY",
+        "MANAGED BY",
+    ];
+    table(&header, rows)
+}
+
+fn pods(found: &Assessment) -> Option<Table> {
+    let rows = found.pods.iter().map(|pod| {
+        vec![
+            pod.node.clone(),
+            pod.pod.clone(),
+            or_dash(
+                &pod.started_at
+                    .map(|time| time.to_string())
+                    .unwrap_or_default(),
+            ),
+            match pod.freshness {
+                Freshness::AfterChange => "yes",
+                Freshness::BeforeChange => "NO: restart pending",
+                Freshness::Unknown => "?",
+            }
+            .to_owned(),
+            match (pod.ready, &pod.trouble) {
+                (true, _) => "yes".to_owned(),
+                (false, Some(trouble)) => format!("NO: {trouble}"),
+                (false, None) => "NO".to_owned(),
+            },
+        ]
+    });
+    let header = ["NODE", "POD", "STARTED", "AFTER LAST CHANGE", "READY"];
+    table(&header, rows)
+}
+
+/// A table without frames, as kubectl prints them; none without rows.
+fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Option<Table> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header);
+    let mut empty = true;
+    for row in rows {
+        table.add_row(row);
+        empty = false;
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 3));
+    }
+    (!empty).then_some(table)
+}
+
+fn or_dash(text: &str) -> String {
+    if text.is_empty() { "-" } else { text }.to_owned()
+}
+
+#[cfg(test)]
+#[path = "render/tests.rs"]
+mod tests;
