@@ -154,8 +154,11 @@ fn kernel() -> Result<PathBuf> {
     })
 }
 
-/// etcd, Kubernetes and kubectl in one program.
-fn controlplane() -> Result<PathBuf> {
+/// etcd, Kubernetes and kubectl in one program; built if it is not there.
+///
+/// # Errors
+/// If Go is missing or the build fails.
+pub fn controlplane() -> Result<PathBuf> {
     let go = run(Command::new("go").arg("version"))
         .context("Go is needed to build Kubernetes; install Go 1.25 or newer")?;
     let linking = format!(

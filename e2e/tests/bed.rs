@@ -17,7 +17,11 @@ use testbed::spec::Name;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_testbed");
 
 fn light(story: &str, nodes: u8) -> Bed {
-    Bed::fixture(PROGRAM, story).nodes(nodes).light().start().unwrap()
+    Bed::fixture(PROGRAM, story)
+        .nodes(nodes)
+        .light()
+        .start()
+        .unwrap()
 }
 
 fn v4(index: u8) -> IpAddr {
@@ -32,7 +36,10 @@ fn names(list: &[&str]) -> BTreeSet<String> {
 fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !holds() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "not within a minute: {what}");
+        assert!(
+            begin.elapsed() < Duration::from_secs(60),
+            "not within a minute: {what}"
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -45,11 +52,19 @@ fn traces(name: &Name) -> Vec<String> {
         let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let words = String::from_utf8_lossy(&words).replace('\0', " ");
         if words.contains(&needle) {
-            found.push(format!("process {}: {words}", entry.file_name().to_string_lossy()));
+            found.push(format!(
+                "process {}: {words}",
+                entry.file_name().to_string_lossy()
+            ));
         }
     }
     let sockets = fs::read_to_string("/proc/net/unix").unwrap();
-    found.extend(sockets.lines().filter(|line| line.contains(&format!("testbed/{name}"))).map(str::to_owned));
+    found.extend(
+        sockets
+            .lines()
+            .filter(|line| line.contains(&format!("testbed/{name}")))
+            .map(str::to_owned),
+    );
     found
 }
 
@@ -59,7 +74,9 @@ fn members(supervisor_namespace: &Path) -> BTreeSet<String> {
     fs::read_dir("/proc")
         .unwrap()
         .flatten()
-        .filter(|entry| fs::read_link(entry.path().join("ns/mnt")).is_ok_and(|found| found == wanted))
+        .filter(|entry| {
+            fs::read_link(entry.path().join("ns/mnt")).is_ok_and(|found| found == wanted)
+        })
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect()
 }
@@ -68,10 +85,21 @@ fn members(supervisor_namespace: &Path) -> BTreeSet<String> {
 fn surroundings() -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for folder in ["/run", "/run/netns", "/tmp", "/dev/shm"] {
-        let entries = fs::read_dir(folder).map(|list| list.flatten().collect::<Vec<_>>()).unwrap_or_default();
-        all.extend(entries.iter().map(|entry| entry.path().display().to_string()));
+        let entries = fs::read_dir(folder)
+            .map(|list| list.flatten().collect::<Vec<_>>())
+            .unwrap_or_default();
+        all.extend(
+            entries
+                .iter()
+                .map(|entry| entry.path().display().to_string()),
+        );
     }
-    all.extend(fs::read_dir("/sys/class/net").unwrap().flatten().map(|link| format!("link {:?}", link.file_name())));
+    all.extend(
+        fs::read_dir("/sys/class/net")
+            .unwrap()
+            .flatten()
+            .map(|link| format!("link {:?}", link.file_name())),
+    );
     // Test binaries that run side by side make scratch files of their own.
     all.retain(|path| !path.starts_with("/tmp/") || path.contains("testbed"));
     all
@@ -98,9 +126,21 @@ fn nodes_lose_power_freeze_and_come_back() {
     assert_eq!(bed.answering(v4(1)).unwrap(), names(&["n2"]));
 
     // IPv6 answers as well, and what a node runs comes back whole.
-    assert_eq!(bed.answering(Host::node(0).ipv6().into()).unwrap(), names(&["n1"]));
-    let ran = bed.exec("n1", "printf 'a b'; echo oh >&2; exit 7", Duration::from_secs(20)).unwrap();
-    assert_eq!((ran.status, ran.stdout, ran.stderr), (7, b"a b".to_vec(), b"oh\n".to_vec()));
+    assert_eq!(
+        bed.answering(Host::node(0).ipv6().into()).unwrap(),
+        names(&["n1"])
+    );
+    let ran = bed
+        .exec(
+            "n1",
+            "printf 'a b'; echo oh >&2; exit 7",
+            Duration::from_secs(20),
+        )
+        .unwrap();
+    assert_eq!(
+        (ran.status, ran.stdout, ran.stderr),
+        (7, b"a b".to_vec(), b"oh\n".to_vec())
+    );
 
     // A partition holds for the pairs it names, and no others.
     let cut = |a: &str, b: &str| Request::Cut(vec![(a.into(), b.into()), (b.into(), a.into())]);
@@ -112,10 +152,16 @@ fn nodes_lose_power_freeze_and_come_back() {
 
     // A second client is a host like the first.
     bed.order(&Request::ClientAdd("c2".into())).unwrap();
-    assert_eq!(bed.who_answers("c2", v4(0)).unwrap().macs(), [Host::node(0).mac()]);
+    assert_eq!(
+        bed.who_answers("c2", v4(0)).unwrap().macs(),
+        [Host::node(0).mac()]
+    );
 
     // Requests that cannot be met name what there is.
-    let error = bed.order(&Request::Kill("n9".into())).unwrap_err().to_string();
+    let error = bed
+        .order(&Request::Kill("n9".into()))
+        .unwrap_err()
+        .to_string();
     assert_eq!(error, "there is no node n9; the nodes are n1, n2");
     bed.down().unwrap();
 }
@@ -129,21 +175,32 @@ fn two_beds_live_side_by_side_and_leave_nothing() {
         (one.join().unwrap(), two.join().unwrap())
     });
     // Same addresses, same MACs, other wires.
-    one.run_on("n1", "ip addr add 10.77.0.250/32 dev eth0").unwrap();
+    one.run_on("n1", "ip addr add 10.77.0.250/32 dev eth0")
+        .unwrap();
     let spare: IpAddr = [10, 77, 0, 250].into();
     assert_eq!(one.answering(spare).unwrap(), names(&["n1"]));
     assert_eq!(two.answering(spare).unwrap(), names(&[]));
 
     let namespace = one.see(Path::new("/proc/1/ns/mnt"));
     let pids = members(&namespace);
-    assert!(pids.len() > 5, "a bed is more than {} processes", pids.len());
+    assert!(
+        pids.len() > 5,
+        "a bed is more than {} processes",
+        pids.len()
+    );
     let (first, second) = (one.name().clone(), two.name().clone());
     one.down().unwrap();
     assert_eq!(traces(&first), Vec::<String>::new());
     for pid in &pids {
-        wait_for(&format!("end of process {pid}"), || !Path::new("/proc").join(pid).exists());
+        wait_for(&format!("end of process {pid}"), || {
+            !Path::new("/proc").join(pid).exists()
+        });
     }
-    assert_eq!(two.answering(v4(0)).unwrap(), names(&["n1"]), "the other bed goes on");
+    assert_eq!(
+        two.answering(v4(0)).unwrap(),
+        names(&["n1"]),
+        "the other bed goes on"
+    );
     drop(two);
     assert_eq!(traces(&second), Vec::<String>::new());
     let left: Vec<String> = surroundings().difference(&before).cloned().collect();
@@ -153,7 +210,12 @@ fn two_beds_live_side_by_side_and_leave_nothing() {
 #[test]
 fn a_killed_test_run_leaves_nothing() {
     let mut run = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--ignored", "--nocapture", "holds_a_bed_until_killed"])
+        .args([
+            "--exact",
+            "--ignored",
+            "--nocapture",
+            "holds_a_bed_until_killed",
+        ])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -163,15 +225,26 @@ fn a_killed_test_run_leaves_nothing() {
         .expect("the other run says its bed's name")
         .parse()
         .unwrap();
-    assert!(!traces(&name).is_empty(), "the search for traces finds a bed that is up");
+    assert!(
+        !traces(&name).is_empty(),
+        "the search for traces finds a bed that is up"
+    );
     let namespace = Bed::find(&name).unwrap().see(Path::new("/proc/1/ns/mnt"));
     let pids = members(&namespace);
-    assert!(pids.len() > 5, "a bed is more than {} processes", pids.len());
+    assert!(
+        pids.len() > 5,
+        "a bed is more than {} processes",
+        pids.len()
+    );
     run.kill().unwrap();
     run.wait().unwrap();
-    wait_for("no trace of the killed run's bed", || traces(&name).is_empty());
+    wait_for("no trace of the killed run's bed", || {
+        traces(&name).is_empty()
+    });
     for pid in &pids {
-        wait_for(&format!("end of process {pid}"), || !Path::new("/proc").join(pid).exists());
+        wait_for(&format!("end of process {pid}"), || {
+            !Path::new("/proc").join(pid).exists()
+        });
     }
 }
 

@@ -19,7 +19,7 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
 };
 
-mod base64;
+pub mod base64;
 
 const CLOCK_SLACK: Duration = Duration::from_secs(3600);
 const VALIDITY: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
