@@ -63,6 +63,23 @@ pub(super) struct Tree<'a> {
     pub(super) json: bool,
 }
 
+/// Whether an entry is no merge (`<<` without quotes or tag), or merges what can be merged: a map, or a list of maps.
+pub(super) fn merge_fits(nodes: &[Node<'_>], key: Id, value: Id) -> bool {
+    let plain = matches!(&nodes[key].kind, Kind::Scalar(text, Style::Plain) if text == "<<");
+    if nodes[key].tag.is_some() || !plain {
+        return true;
+    }
+    let is_map = |id: Id| match nodes[id].kind {
+        Kind::Map(_) => true,
+        Kind::Alias(target) => matches!(nodes[target].kind, Kind::Map(_)),
+        _ => false,
+    };
+    match &nodes[value].kind {
+        Kind::Seq(items) => items.iter().all(|&item| is_map(item)),
+        _ => is_map(value),
+    }
+}
+
 /// An entry of a map as kube-proxy ends up with it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {

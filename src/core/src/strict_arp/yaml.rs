@@ -12,7 +12,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use super::guard::{self, KeyBefore};
 use super::scalar::{self, Tag, Value};
 use super::source::line_at;
-use super::tree::{Id, Kind, Node, Style, Tree};
+use super::tree::{Id, Kind, Node, Style, Tree, merge_fits};
 use super::{Reason, Refusal};
 
 /// Deeper than any configuration, and shallow enough for every parser involved.
@@ -454,26 +454,11 @@ impl<'a> Composer<'a> {
     }
 
     fn check_merge(&self, key: Id, value: Id) -> Result<(), Refusal> {
-        let node = &self.nodes[key];
-        if node.tag.is_some()
-            || !matches!(&node.kind, Kind::Scalar(text, Style::Plain) if text == "<<")
-        {
-            return Ok(());
-        }
-        let is_map = |id: Id| match self.nodes[id].kind {
-            Kind::Map(_) => true,
-            Kind::Alias(target) => matches!(self.nodes[target].kind, Kind::Map(_)),
-            _ => false,
-        };
-        let fits = match &self.nodes[value].kind {
-            Kind::Seq(items) => items.iter().all(|&item| is_map(item)),
-            _ => is_map(value),
-        };
-        if fits {
+        if merge_fits(&self.nodes, key, value) {
             return Ok(());
         }
         self.refuse(
-            node.span.start,
+            self.nodes[key].span.start,
             Reason::InvalidMerge,
             "the value of the merge key `<<` must be a map or a list of maps, else kube-proxy does not start",
         )
