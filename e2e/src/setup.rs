@@ -26,6 +26,7 @@ const PACKAGES: &[&str] = &[
     "iproute2",
     "ipset",
     "iptables",
+    "iputils-ping",
     "ipvsadm",
     "kmod",
     "nftables",

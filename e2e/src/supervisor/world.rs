@@ -216,16 +216,21 @@ impl World {
         if self.spec.depth == Depth::Light {
             bail!("a light bed has no containerd to load images into");
         }
-        let name = tar
-            .file_name()
+        // The name becomes part of shell scripts in the nodes.
+        let stem = tar
+            .file_stem()
             .with_context(|| format!("{} has no file name", tar.display()))?;
-        let kept = layout::images().join(name).with_extension("tar");
+        let plain: String = stem
+            .to_string_lossy()
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
+        // Apart from the bed's own images, which are links into the cache.
+        let name = format!("loaded-{plain}.tar");
+        let kept = layout::images().join(&name);
         fs::copy(tar, &kept).with_context(|| format!("cannot read {}", tar.display()))?;
-        let script = format!(
-            "ctr -a /run/containerd.sock -n k8s.io images import '/images/{}'",
-            kept.file_name().unwrap_or_default().to_string_lossy()
-        );
-        thread::scope(|scope| {
+        let script = format!("ctr -a /run/containerd.sock -n k8s.io images import /images/{name}");
+        let outcome = thread::scope(|scope| {
             let imports: Vec<_> = self
                 .machines
                 .iter()
@@ -235,7 +240,12 @@ impl World {
             imports
                 .into_iter()
                 .try_for_each(|import| joined(import.join()).map(drop))
-        })
+        });
+        if outcome.is_err() {
+            // Else no node could boot any more.
+            let _ = fs::remove_file(&kept);
+        }
+        outcome
     }
 
     fn lock(&self) -> MutexGuard<'_, Changing> {
