@@ -211,7 +211,11 @@ impl Cluster {
         })
         .with_context(|| {
             let name = &guest.host().name;
-            format!("kube-proxy on {name} does not answer ({last}); see `testbed logs {name}/kube-proxy`")
+            let log = match self.spec.depth {
+                Depth::Full => "`testbed kubectl -- -n kube-system logs ds/kube-proxy`".to_owned(),
+                Depth::Light => format!("`testbed logs {name}/kube-proxy`"),
+            };
+            format!("kube-proxy on {name} does not answer ({last}); see {log}")
         })
     }
 
