@@ -2,7 +2,7 @@
 //! all of Kubernetes, the images.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -53,10 +53,14 @@ const DEBIAN_KERNEL: &str = "user-mode-linux";
 const IMAGES: &str = include_str!("image/catalog.rs");
 const KERNEL_CONFIG: &str = include_str!("../kernel/uml.config");
 const KERNEL_BUILD: &str = include_str!("../kernel/build");
-const CONTROLPLANE: [(&str, &str); 5] = [
+const CONTROLPLANE: [(&str, &str); 6] = [
     ("main.go", include_str!("../controlplane/main.go")),
     ("oracle.go", include_str!("../controlplane/oracle.go")),
     ("stubs.s", include_str!("../controlplane/stubs.s")),
+    (
+        "kube-proxy/main.go",
+        include_str!("../controlplane/kube-proxy/main.go"),
+    ),
     ("go.mod", include_str!("../controlplane/go.mod")),
     ("go.sum", include_str!("../controlplane/go.sum")),
 ];
@@ -79,7 +83,7 @@ pub fn prepare(spec: &Spec, lifeline: bool) -> Result<Orders> {
         }
     };
     let images = match spec.depth {
-        Depth::Full if spec.nodes > 0 => images(&controlplane, iptables)?,
+        Depth::Full if spec.nodes > 0 => images(iptables)?,
         _ => Vec::new(),
     };
     Ok(Orders {
@@ -160,6 +164,27 @@ fn kernel() -> Result<PathBuf> {
 /// # Errors
 /// If Go is missing or the build fails.
 pub fn controlplane() -> Result<PathBuf> {
+    let what = format!("building etcd and Kubernetes {KUBERNETES} as one program");
+    go_program(
+        "controlplane",
+        ".",
+        &what,
+        "6 minutes and 850 MB of modules",
+    )
+}
+
+/// kube-proxy alone, for its image.
+fn kube_proxy() -> Result<PathBuf> {
+    go_program(
+        "kube-proxy",
+        "./kube-proxy",
+        "building kube-proxy for its image",
+        "10 seconds",
+    )
+}
+
+/// A program of the control plane's module.
+fn go_program(name: &str, package: &str, what: &str, usual: &str) -> Result<PathBuf> {
     let go = run(Command::new("go").arg("version"))
         .context("Go is needed to build Kubernetes; install Go 1.25 or newer")?;
     let linking = format!(
@@ -168,42 +193,38 @@ pub fn controlplane() -> Result<PathBuf> {
     );
     let mut ingredients: Vec<&[u8]> = vec![go.trim().as_bytes(), linking.as_bytes()];
     ingredients.extend(CONTROLPLANE.iter().map(|(_, text)| text.as_bytes()));
-    let target = cache::path("controlplane", &ingredients);
+    let target = cache::path(name, &ingredients);
     cache::ensure(&target, |partial| {
-        let folder = scratch("controlplane")?;
-        for (name, text) in CONTROLPLANE {
-            fs::write(folder.join(name), text)?;
+        let folder = scratch(name)?;
+        fs::create_dir(folder.join("kube-proxy"))?;
+        for (file, text) in CONTROLPLANE {
+            fs::write(folder.join(file), text)?;
         }
         let mut command = Command::new("sh");
         command.current_dir(&folder).env("CGO_ENABLED", "0").args([
             "-ec",
-            // -x -v would print thousands of lines; -v prints one a package, on standard error.
-            "exec go build -v -trimpath -buildvcs=false -ldflags \"$1\" -o \"$2\" . 2>&1",
+            // -v prints a line for each package, on standard error.
+            "exec go build -v -trimpath -buildvcs=false -ldflags \"$1\" -o \"$2\" \"$3\" 2>&1",
             "sh",
             &linking,
         ]);
-        command.arg(partial);
-        let what = format!("building etcd and Kubernetes {KUBERNETES} as one program");
-        cache::run_long(
-            &what,
-            "6 minutes and 850 MB of modules",
-            &log("controlplane"),
-            &command,
-        )?;
+        command.arg(partial).arg(package);
+        cache::run_long(what, usual, &log(name), &command)?;
         Ok(fs::remove_dir_all(folder)?)
     })
 }
 
 /// The images that every full node has.
-fn images(controlplane: &Path, iptables: Iptables) -> Result<Vec<PathBuf>> {
+fn images(iptables: Iptables) -> Result<Vec<PathBuf>> {
     let programs = HostPrograms::debian();
+    let kube_proxy = kube_proxy()?;
     let images = [
         ("pause", catalog::pause(&programs.busybox)),
         ("busybox", catalog::busybox(&programs.busybox)),
         ("web", catalog::web(&programs.busybox)),
         (
             "kube-proxy",
-            catalog::kube_proxy(controlplane, &programs, iptables),
+            catalog::kube_proxy(&kube_proxy, &programs, iptables),
         ),
     ];
     let versions: Vec<String> = PACKAGES
@@ -213,7 +234,7 @@ fn images(controlplane: &Path, iptables: Iptables) -> Result<Vec<PathBuf>> {
         .collect();
     let ingredients = format!(
         "{}\n{}\n{iptables:?}\n{IMAGES}",
-        controlplane.display(),
+        kube_proxy.display(),
         versions.join("\n")
     );
     images

@@ -100,12 +100,12 @@ pub fn web(busybox: &Path) -> Image {
 
 /// kube-proxy with the programs that it calls in each of its modes.
 ///
-/// `controlplane` is the program that becomes kube-proxy by its name. `/lib/modules` is left to
+/// `program` is kube-proxy, or one that becomes it by its name. `/lib/modules` is left to
 /// the node's, which kubeadm's DaemonSet mounts.
-pub fn kube_proxy(controlplane: &Path, programs: &HostPrograms, iptables: Iptables) -> Image {
+pub fn kube_proxy(program: &Path, programs: &HostPrograms, iptables: Iptables) -> Image {
     let modules = programs.xtables_modules.to_string_lossy();
     let image = Image::builder(KUBE_PROXY)
-        .program(controlplane, "/usr/local/bin/kube-proxy")
+        .program(program, "/usr/local/bin/kube-proxy")
         .program(&programs.xtables_nft, "/usr/sbin/xtables-nft-multi")
         .program(&programs.xtables_legacy, "/usr/sbin/xtables-legacy-multi")
         .programs_in(&programs.xtables_modules, modules)
