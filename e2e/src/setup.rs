@@ -2,7 +2,7 @@
 //! all of Kubernetes, the images.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -141,7 +141,7 @@ fn kernel() -> Result<PathBuf> {
         ],
     );
     cache::ensure(&target, |partial| {
-        let folder = scratch("kernel")?;
+        let folder = scratch(partial)?;
         fs::write(folder.join("uml.config"), KERNEL_CONFIG)?;
         fs::write(folder.join("build"), KERNEL_BUILD)?;
         let mut command = Command::new("sh");
@@ -152,7 +152,7 @@ fn kernel() -> Result<PathBuf> {
         cache::run_long(
             "building the nodes' kernel",
             "7 minutes",
-            &log("kernel"),
+            &partial.with_extension("log"),
             &command,
         )?;
         Ok(fs::remove_dir_all(folder)?)
@@ -195,7 +195,7 @@ fn go_program(name: &str, package: &str, what: &str, usual: &str) -> Result<Path
     ingredients.extend(CONTROLPLANE.iter().map(|(_, text)| text.as_bytes()));
     let target = cache::path(name, &ingredients);
     cache::ensure(&target, |partial| {
-        let folder = scratch(name)?;
+        let folder = scratch(partial)?;
         fs::create_dir(folder.join("kube-proxy"))?;
         for (file, text) in CONTROLPLANE {
             fs::write(folder.join(file), text)?;
@@ -209,7 +209,7 @@ fn go_program(name: &str, package: &str, what: &str, usual: &str) -> Result<Path
             &linking,
         ]);
         command.arg(partial).arg(package);
-        cache::run_long(what, usual, &log(name), &command)?;
+        cache::run_long(what, usual, &partial.with_extension("log"), &command)?;
         Ok(fs::remove_dir_all(folder)?)
     })
 }
@@ -251,16 +251,12 @@ fn images(iptables: Iptables) -> Result<Vec<PathBuf>> {
         .collect()
 }
 
-/// An empty folder to build in; what an interrupted build left there is gone. Builds of one thing take turns.
-fn scratch(name: &str) -> Result<PathBuf> {
-    let folder = cache::folder().join(format!("build-{name}"));
+/// An empty folder to build `partial` in; what an interrupted build of the same left there is gone.
+fn scratch(partial: &Path) -> Result<PathBuf> {
+    let folder = partial.with_extension("build");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
     fs::create_dir_all(&folder)?;
     Ok(folder)
-}
-
-fn log(name: &str) -> PathBuf {
-    cache::folder().join(format!("build-{name}.log"))
 }
