@@ -4,12 +4,16 @@
 step_names=()
 step_seconds=()
 
-# step TITLE COMMAND...: runs the command, and remembers its time. Ends the script if it fails.
+# step TITLE COMMAND...: runs the command or function, and remembers its time. Ends the script if any part of it fails.
 step() {
-  local title=$1 begin=$SECONDS status=0
+  local title=$1 begin=$SECONDS status
   shift
   printf '\n=== %s\n' "$title"
-  "$@" || status=$?
+  # Not `"$@" || status=$?`: in a function called so, set -e has no effect.
+  set +e
+  (set -e; "$@")
+  status=$?
+  set -e
   step_names+=("$title")
   step_seconds+=($((SECONDS - begin)))
   if [ "$status" -ne 0 ]; then
