@@ -4,15 +4,25 @@
 //! optional out there and nothing is in here: a field that is missing becomes the value that Kubernetes would assume.
 //! No decision is taken in this crate, and it reads nothing itself.
 //!
+//! Mooring's own objects, group `mooring.dev`, are here as well: their types, and the CustomResourceDefinitions made from
+//! them. They are the wire form; what is decided from them is decided in `mooring-core`.
+//!
 //! The `k8s-openapi` version feature is left to the binaries.
 
+pub mod condition;
+mod crds;
 mod metadata;
+pub mod node_proxy_state;
 mod object;
 mod pod;
+pub mod service_proxy;
 
+pub use crds::{Manifest, crds, manifests};
 pub use metadata::timestamp;
+pub use node_proxy_state::NodeProxyState;
 pub use object::{config_map, daemon_set, node};
 pub use pod::pod;
+pub use service_proxy::ServiceProxy;
 
 #[cfg(test)]
 mod tests;
