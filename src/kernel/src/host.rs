@@ -1,0 +1,22 @@
+use crate::{ArpSetting, EffectiveArp, InterfaceName, Sysctl, SysctlError, Written};
+
+/// What a node's kernel can be asked. Every call blocks, for milliseconds; whoever is async hands it to a thread.
+pub trait Host {
+    /// The value as it stands. The kernel takes any number here, also one it gives no meaning to.
+    fn read_sysctl(&self, sysctl: &Sysctl) -> Result<i32, SysctlError>;
+
+    /// Reads first and writes only a value that differs, so that a right value needs no right to write.
+    fn write_sysctl(&mut self, sysctl: &Sysctl, value: i32) -> Result<Written, SysctlError>;
+
+    /// What `interface` goes by: its own value and that of `all`, read in this order, so that an interface that is not
+    /// there is what the error is about.
+    fn effective_arp(
+        &self,
+        interface: &InterfaceName,
+        setting: ArpSetting,
+    ) -> Result<EffectiveArp, SysctlError> {
+        let interface = self.read_sysctl(&Sysctl::of(interface, setting))?;
+        let all = self.read_sysctl(&Sysctl::all(setting))?;
+        Ok(EffectiveArp { all, interface })
+    }
+}

@@ -1,0 +1,26 @@
+//! Linux as Mooring sees it: small blocking readings behind the trait [`Host`], and the few writes it may do.
+//!
+//! ```text
+//!             trait Host
+//!            /          \
+//!     LinuxHost        FakeHost
+//!    /proc, netlink    a model in memory
+//! ```
+//!
+//! Both give the same answers, the same errors and the same order; one test suite runs against both. Nothing here
+//! decides anything: what a value means for a node is `mooring-core`'s business, and this crate does not depend on it.
+//! No netlink type stands in a public signature, since those crates change theirs with every minor version.
+
+mod fake;
+mod host;
+mod interface;
+mod linux;
+mod os_error;
+mod sysctl;
+
+pub use fake::FakeHost;
+pub use host::Host;
+pub use interface::{InterfaceName, InterfaceNameError};
+pub use linux::LinuxHost;
+pub use os_error::OsError;
+pub use sysctl::{ArpSetting, Conf, EffectiveArp, Sysctl, SysctlError, Written};

@@ -1,0 +1,44 @@
+mod sysctl;
+
+use std::path::PathBuf;
+
+use crate::{Host, Sysctl, SysctlError, Written};
+
+/// The kernel this process runs on, in the network namespace of the calling thread.
+#[derive(Clone, Debug)]
+pub struct LinuxHost {
+    proc: PathBuf,
+}
+
+// === impl LinuxHost ===
+
+impl LinuxHost {
+    /// Through `/proc`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_proc("/proc")
+    }
+
+    /// Through another mount of procfs: a container whose own `/proc/sys` is read-only can be given the host's. The
+    /// network is still that of the calling thread, since procfs shows each reader its own.
+    #[must_use]
+    pub fn with_proc(proc: impl Into<PathBuf>) -> Self {
+        Self { proc: proc.into() }
+    }
+}
+
+impl Default for LinuxHost {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Host for LinuxHost {
+    fn read_sysctl(&self, sysctl: &Sysctl) -> Result<i32, SysctlError> {
+        sysctl::read(&self.proc, sysctl)
+    }
+
+    fn write_sysctl(&mut self, sysctl: &Sysctl, value: i32) -> Result<Written, SysctlError> {
+        sysctl::write(&self.proc, sysctl, value)
+    }
+}

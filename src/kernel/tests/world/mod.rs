@@ -1,0 +1,119 @@
+//! What the suite stands on: a model in memory, or a network namespace of the thread's own. What changes the real one is
+//! iproute2, a witness that shares no code with this crate.
+
+use std::ffi::OsStr;
+use std::process::Command;
+use std::thread;
+
+use mooring_kernel::{ArpSetting, FakeHost, Host, InterfaceName, LinuxHost, Sysctl};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::Uid;
+
+/// A host and the hand that changes what it looks at.
+pub(crate) enum World {
+    Fake(FakeHost),
+    Linux(LinuxHost),
+}
+
+/// Tells `story` to both. Each has a thread of its own, since a namespace belongs to a thread. Without root only the
+/// model is asked, and the reason is printed.
+pub(crate) fn both(story_name: &str, story: fn(&mut World)) {
+    story(&mut World::Fake(FakeHost::new()));
+    if !Uid::effective().is_root() {
+        skip(&format!(
+            "{story_name}: a network namespace of its own takes root"
+        ));
+        return;
+    }
+    let told = thread::Builder::new()
+        .name(story_name.to_owned())
+        .spawn(move || story(&mut World::fresh_namespace()))
+        .expect("world")
+        .join();
+    if let Err(panic) = told {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+// === impl World ===
+
+impl World {
+    fn fresh_namespace() -> Self {
+        unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).expect("unshare");
+        let nothing: Option<&str> = None;
+        let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+        mount(nothing, "/", nothing, private, nothing).expect("own mounts");
+        // By default a namespace starts with the sysctls of the first one, whatever they are on this machine.
+        let mut host = LinuxHost::new();
+        for setting in ArpSetting::BOTH {
+            host.write_sysctl(&Sysctl::all(setting), 0).expect("world");
+            let lo = InterfaceName::new("lo").expect("world");
+            host.write_sysctl(&Sysctl::of(&lo, setting), 0)
+                .expect("world");
+        }
+        Self::Linux(host)
+    }
+
+    pub(crate) fn host(&mut self) -> &mut dyn Host {
+        match self {
+            Self::Fake(host) => host,
+            Self::Linux(host) => host,
+        }
+    }
+
+    /// An interface of kind ifb, the nearest to dummy among what every kernel can make.
+    pub(crate) fn add_link(&mut self, name: &str) {
+        match self {
+            Self::Fake(host) => host.add_link(InterfaceName::new(name).expect("world")),
+            Self::Linux(_) => {
+                ip(["link", "add", name, "type", "ifb"]);
+                self.clear_seeded(name);
+            }
+        }
+    }
+
+    /// `conf/default`, which seeds a new link, comes from the machine too.
+    fn clear_seeded(&mut self, name: &str) {
+        let name = InterfaceName::new(name).expect("world");
+        for setting in ArpSetting::BOTH {
+            let sysctl = Sysctl::of(&name, setting);
+            self.host().write_sysctl(&sysctl, 0).expect("world");
+        }
+    }
+
+    pub(crate) fn remove_link(&mut self, name: &str) {
+        match self {
+            Self::Fake(host) => host.remove_link(&InterfaceName::new(name).expect("world")),
+            Self::Linux(_) => ip(["link", "delete", name]),
+        }
+    }
+
+    pub(crate) fn make_sysctls_read_only(&mut self) {
+        match self {
+            Self::Fake(host) => host.set_sysctls_read_only(true),
+            Self::Linux(_) => {
+                let (sys, nothing) = (Some("/proc/sys"), None::<&str>);
+                mount(sys, "/proc/sys", nothing, MsFlags::MS_BIND, nothing).expect("bind");
+                let again = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+                mount(nothing, "/proc/sys", nothing, again, nothing).expect("read-only");
+            }
+        }
+    }
+}
+
+fn ip<const N: usize>(arguments: [impl AsRef<OsStr>; N]) {
+    run("ip", &arguments);
+}
+
+fn run(program: &str, arguments: &[impl AsRef<OsStr>]) {
+    let output = Command::new(program).args(arguments).output();
+    let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program}: {complaint}");
+}
+
+#[expect(clippy::print_stderr, reason = "a skipped test has to say so")]
+fn skip(reason: &str) {
+    eprintln!("SKIPPED: {reason}");
+}
