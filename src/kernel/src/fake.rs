@@ -1,13 +1,19 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::{ArpSetting, Conf, Host, InterfaceName, Sysctl, SysctlError, Written};
+use crate::{
+    Address, ArpSetting, Conf, Host, InterfaceName, Link, MacAddress, ReadError, Sysctl,
+    SysctlError, Written,
+};
 
 /// A kernel in memory, for tests of whoever uses a [`Host`]. It starts as a fresh network namespace does, with nothing but
 /// `lo`, and is changed by calls named after what an administrator would do.
 #[derive(Clone, Debug)]
 pub struct FakeHost {
-    links: BTreeSet<InterfaceName>,
-    sysctls: BTreeMap<Sysctl, i32>,
+    links: BTreeMap<u32, Link>,
+    next_index: u32,
+    addresses: Vec<Address>,
+    /// By the index of the link, 0 for `all`: a renamed link keeps its own.
+    sysctls: BTreeMap<(u32, ArpSetting), i32>,
     read_only: bool,
 }
 
@@ -17,25 +23,88 @@ impl FakeHost {
     /// A fresh network namespace: `lo`, every sysctl 0.
     #[must_use]
     pub fn new() -> Self {
-        let lo = InterfaceName::new("lo").expect("invariant: lo is a name");
+        let lo = Link {
+            index: 1,
+            name: InterfaceName::new("lo").expect("invariant: lo is a name"),
+            mac: None,
+            kind: None,
+            up: false,
+            carrier: false,
+            mtu: 65536,
+        };
         Self {
-            links: BTreeSet::from([lo]),
+            links: BTreeMap::from([(lo.index, lo)]),
+            next_index: 2,
+            addresses: Vec::new(),
             sysctls: BTreeMap::new(),
             read_only: false,
         }
     }
 
-    /// Adds an interface, whose sysctls are 0.
-    pub fn add_link(&mut self, name: InterfaceName) {
-        self.links.insert(name);
+    /// Adds a link of a kind such as `dummy`, which is down and whose sysctls are 0, and returns its index. `None` if a
+    /// link has that name.
+    pub fn add_link(&mut self, name: InterfaceName, kind: &str) -> Option<u32> {
+        if self.find(&name).is_some() {
+            return None;
+        }
+        let index = self.next_index;
+        self.next_index += 1;
+        let [a, b, c, d] = index.to_be_bytes();
+        let link = Link {
+            index,
+            name,
+            mac: Some(MacAddress([0x02, 0, a, b, c, d])),
+            kind: Some(kind.to_owned()),
+            up: false,
+            carrier: false,
+            mtu: 1500,
+        };
+        self.links.insert(index, link);
+        Some(index)
     }
 
-    /// Removes an interface and its sysctls.
+    /// Removes a link with its addresses and sysctls.
     pub fn remove_link(&mut self, name: &InterfaceName) {
-        self.links.remove(name);
-        for setting in ArpSetting::BOTH {
-            self.sysctls.remove(&Sysctl::of(name, setting));
+        if let Some(index) = self.find(name).map(|link| link.index) {
+            self.links.remove(&index);
+            self.addresses.retain(|address| address.link != index);
+            self.sysctls.retain(|(link, _), _| *link != index);
         }
+    }
+
+    /// The link of that name, to change what it shows; its index stays what it was.
+    pub fn change_link(&mut self, name: &InterfaceName, change: impl FnOnce(&mut Link)) {
+        if let Some(link) = self.links.values_mut().find(|link| link.name == *name) {
+            let index = link.index;
+            change(link);
+            link.index = index;
+        }
+    }
+
+    /// Puts an address on its link, in place of the same one with another state. An address whose link is not there is
+    /// dropped. Nothing follows from it: which flags the kernel would set is for the caller to say.
+    pub fn set_address(&mut self, address: Address) {
+        if self.links.contains_key(&address.link) {
+            let place = address.place();
+            self.addresses.retain(|other| other.place() != place);
+            self.addresses.push(address);
+            self.addresses.sort_by_key(Address::place);
+        }
+    }
+
+    fn key(&self, sysctl: &Sysctl) -> Result<(u32, ArpSetting), SysctlError> {
+        let index = match &sysctl.conf {
+            Conf::All => Some(0),
+            Conf::Interface(name) => self.find(name).map(|link| link.index),
+        };
+        let index = index.ok_or_else(|| SysctlError::NotFound {
+            sysctl: sysctl.clone(),
+        })?;
+        Ok((index, sysctl.setting))
+    }
+
+    fn find(&self, name: &InterfaceName) -> Option<&Link> {
+        self.links.values().find(|link| link.name == *name)
     }
 
     /// Mounts `/proc/sys` read-only, or writable again.
@@ -52,12 +121,8 @@ impl Default for FakeHost {
 
 impl Host for FakeHost {
     fn read_sysctl(&self, sysctl: &Sysctl) -> Result<i32, SysctlError> {
-        match &sysctl.conf {
-            Conf::Interface(name) if !self.links.contains(name) => Err(SysctlError::NotFound {
-                sysctl: sysctl.clone(),
-            }),
-            _ => Ok(self.sysctls.get(sysctl).copied().unwrap_or(0)),
-        }
+        let key = self.key(sysctl)?;
+        Ok(self.sysctls.get(&key).copied().unwrap_or(0))
     }
 
     fn write_sysctl(&mut self, sysctl: &Sysctl, value: i32) -> Result<Written, SysctlError> {
@@ -70,7 +135,15 @@ impl Host for FakeHost {
                 sysctl: sysctl.clone(),
             });
         }
-        self.sysctls.insert(sysctl.clone(), value);
+        self.sysctls.insert(self.key(sysctl)?, value);
         Ok(Written::Changed { from })
+    }
+
+    fn links(&self) -> Result<Vec<Link>, ReadError> {
+        Ok(self.links.values().cloned().collect())
+    }
+
+    fn addresses(&self) -> Result<Vec<Address>, ReadError> {
+        Ok(self.addresses.clone())
     }
 }

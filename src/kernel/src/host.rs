@@ -1,4 +1,6 @@
-use crate::{ArpSetting, EffectiveArp, InterfaceName, Sysctl, SysctlError, Written};
+use crate::{
+    Address, ArpSetting, EffectiveArp, InterfaceName, Link, ReadError, Sysctl, SysctlError, Written,
+};
 
 /// What a node's kernel can be asked. Every call blocks, for milliseconds; whoever is async hands it to a thread.
 pub trait Host {
@@ -19,4 +21,10 @@ pub trait Host {
         let all = self.read_sysctl(&Sysctl::all(setting))?;
         Ok(EffectiveArp { all, interface })
     }
+
+    /// Every link, by index.
+    fn links(&self) -> Result<Vec<Link>, ReadError>;
+
+    /// Every address of every link: by link, IPv4 before IPv6, then by number.
+    fn addresses(&self) -> Result<Vec<Address>, ReadError>;
 }

@@ -11,16 +11,22 @@
 //! decides anything: what a value means for a node is `mooring-core`'s business, and this crate does not depend on it.
 //! No netlink type stands in a public signature, since those crates change theirs with every minor version.
 
+mod address;
 mod fake;
 mod host;
 mod interface;
+mod link;
 mod linux;
 mod os_error;
+mod read_error;
 mod sysctl;
 
+pub use address::{Address, AddressFlags, AddressScope, Lifetime};
 pub use fake::FakeHost;
 pub use host::Host;
 pub use interface::{InterfaceName, InterfaceNameError};
+pub use link::{Link, MacAddress};
 pub use linux::LinuxHost;
 pub use os_error::OsError;
+pub use read_error::{ReadError, Reading};
 pub use sysctl::{ArpSetting, Conf, EffectiveArp, Sysctl, SysctlError, Written};

@@ -2,7 +2,12 @@
 
 mod world;
 
-use mooring_kernel::{ArpSetting, EffectiveArp, InterfaceName, Sysctl, SysctlError, Written};
+use std::time::Duration;
+
+use mooring_kernel::{
+    Address, AddressFlags, AddressScope, ArpSetting, EffectiveArp, InterfaceName, Lifetime, Link,
+    Sysctl, SysctlError, Written,
+};
 use world::both;
 
 fn name(text: &str) -> InterfaceName {
@@ -91,6 +96,27 @@ fn a_sysctl_of_an_interface_that_is_gone_is_not_found() {
 }
 
 #[test]
+fn a_renamed_interface_keeps_its_index_and_its_sysctls() {
+    both("rename", |world| {
+        world.add_link("old0");
+        let index = |links: Vec<Link>| links.last().map(|link| link.index);
+        let before = index(world.host().links().unwrap());
+        let of = |text| Sysctl::of(&name(text), ArpSetting::Ignore);
+        world.host().write_sysctl(&of("old0"), 1).unwrap();
+        world.rename("old0", "new0");
+        assert_eq!(index(world.host().links().unwrap()), before);
+        assert_eq!(world.host().read_sysctl(&of("new0")), Ok(1));
+        let sysctl = of("old0");
+        assert_eq!(
+            world.host().read_sysctl(&sysctl),
+            Err(SysctlError::NotFound {
+                sysctl: sysctl.clone()
+            })
+        );
+    });
+}
+
+#[test]
 fn a_read_only_sysctl_is_read_and_compared_but_not_written() {
     both("sysctl-read-only", |world| {
         let sysctl = Sysctl::all(ArpSetting::Ignore);
@@ -107,5 +133,101 @@ fn a_read_only_sysctl_is_read_and_compared_but_not_written() {
                 sysctl: sysctl.clone()
             })
         );
+    });
+}
+
+#[test]
+fn links_are_listed_by_index_with_their_kind_and_state() {
+    both("links", |world| {
+        world.add_link("z0");
+        world.add_link("a0.7");
+        world.add_link("gone");
+        world.remove_link("gone");
+        world.add_link("b0");
+        world.set_up("a0.7", 1400);
+        let links = world.host().links().unwrap();
+        assert!(links.is_sorted_by(|a, b| a.index < b.index), "{links:?}");
+        let seen: Vec<_> = links.iter().map(|link| link.name.to_string()).collect();
+        assert_eq!(seen, ["lo", "z0", "a0.7", "b0"]);
+        let lo = Link {
+            index: 1,
+            name: name("lo"),
+            mac: None,
+            kind: None,
+            up: false,
+            carrier: false,
+            mtu: 65536,
+        };
+        assert_eq!(links[0], lo);
+        let down = &links[1];
+        assert_eq!((down.up, down.carrier, down.mtu), (false, false, 1500));
+        let up = &links[2];
+        assert_eq!((up.up, up.carrier, up.mtu), (true, true, 1400));
+        for link in &links[1..] {
+            assert_eq!(link.kind.as_deref(), Some("ifb"));
+        }
+        assert_ne!(links[1].mac, links[2].mac);
+        assert!(links[1].mac.is_some());
+        assert_ne!(links[3].index, links[2].index + 1, "no index is used twice");
+    });
+}
+
+#[test]
+fn addresses_are_listed_with_their_scope_flags_and_lifetimes() {
+    both("addresses", |world| {
+        world.add_link("up0");
+        world.add_link("kube-ipvs0");
+        world.set_up("up0", 1500);
+        let links = world.host().links().unwrap();
+        let index = |of: &str| {
+            links
+                .iter()
+                .find(|link| link.name == name(of))
+                .unwrap()
+                .index
+        };
+        let address = |of: &str, ip: &str, prefix, flags| Address {
+            link: index(of),
+            ip: ip.parse().unwrap(),
+            prefix,
+            scope: AddressScope::Global,
+            flags,
+            valid: Lifetime::Forever,
+            preferred: Lifetime::Forever,
+        };
+        let permanent = AddressFlags::PERMANENT;
+        let first = address("up0", "10.9.0.20", 24, permanent);
+        let second = address("up0", "10.9.0.3", 24, permanent | AddressFlags::SECONDARY);
+        let vip = Address {
+            valid: Lifetime::For(Duration::from_secs(3600)),
+            preferred: Lifetime::For(Duration::ZERO),
+            ..address("up0", "10.9.0.100", 32, AddressFlags::DEPRECATED)
+        };
+        let six = AddressFlags::NO_DAD | AddressFlags::NO_PREFIX_ROUTE | permanent;
+        let six = address("up0", "fd00::100", 128, six);
+        let near = Address {
+            scope: AddressScope::Link,
+            ..address("up0", "169.254.1.1", 32, permanent)
+        };
+        let bound = address("kube-ipvs0", "10.9.0.100", 32, permanent);
+        world.add_address("kube-ipvs0", bound.clone(), "10.9.0.100/32");
+        world.add_address("up0", six.clone(), "fd00::100/128 nodad noprefixroute");
+        world.add_address("up0", first.clone(), "10.9.0.20/24");
+        world.add_address("up0", second.clone(), "10.9.0.3/24");
+        world.add_address("up0", near.clone(), "169.254.1.1/32 scope link");
+        let text = "10.9.0.100/32 valid_lft 3600 preferred_lft 0";
+        world.add_address("up0", vip.clone(), text);
+        let mut seen = world.host().addresses().unwrap();
+        let hour = Duration::from_secs(3600);
+        for address in &mut seen {
+            // The kernel's clock runs while it is read.
+            if matches!(address.valid, Lifetime::For(left) if left < hour && left > hour / 2) {
+                address.valid = Lifetime::For(hour);
+            }
+        }
+        assert_eq!(seen, [second, first, vip, near, six, bound]);
+        world.remove_link("up0");
+        let left = world.host().addresses().unwrap();
+        assert_eq!(left.len(), 1, "{left:?}");
     });
 }

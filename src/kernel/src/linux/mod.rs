@@ -1,8 +1,11 @@
+mod address;
+mod link;
+mod netlink;
 mod sysctl;
 
 use std::path::PathBuf;
 
-use crate::{Host, Sysctl, SysctlError, Written};
+use crate::{Address, Host, Link, ReadError, Sysctl, SysctlError, Written};
 
 /// The kernel this process runs on, in the network namespace of the calling thread.
 #[derive(Clone, Debug)]
@@ -40,5 +43,13 @@ impl Host for LinuxHost {
 
     fn write_sysctl(&mut self, sysctl: &Sysctl, value: i32) -> Result<Written, SysctlError> {
         sysctl::write(&self.proc, sysctl, value)
+    }
+
+    fn links(&self) -> Result<Vec<Link>, ReadError> {
+        link::read()
+    }
+
+    fn addresses(&self) -> Result<Vec<Address>, ReadError> {
+        address::read()
     }
 }

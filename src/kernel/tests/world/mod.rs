@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::process::Command;
 use std::thread;
 
-use mooring_kernel::{ArpSetting, FakeHost, Host, InterfaceName, LinuxHost, Sysctl};
+use mooring_kernel::{Address, ArpSetting, FakeHost, Host, InterfaceName, LinuxHost, Sysctl};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::Uid;
@@ -65,7 +65,10 @@ impl World {
     /// An interface of kind ifb, the nearest to dummy among what every kernel can make.
     pub(crate) fn add_link(&mut self, name: &str) {
         match self {
-            Self::Fake(host) => host.add_link(InterfaceName::new(name).expect("world")),
+            Self::Fake(host) => {
+                let name = InterfaceName::new(name).expect("world");
+                host.add_link(name, "ifb").expect("a new link");
+            }
             Self::Linux(_) => {
                 ip(["link", "add", name, "type", "ifb"]);
                 self.clear_seeded(name);
@@ -86,6 +89,48 @@ impl World {
         match self {
             Self::Fake(host) => host.remove_link(&InterfaceName::new(name).expect("world")),
             Self::Linux(_) => ip(["link", "delete", name]),
+        }
+    }
+
+    pub(crate) fn rename(&mut self, from: &str, to: &str) {
+        match self {
+            Self::Fake(host) => {
+                let to = InterfaceName::new(to).expect("world");
+                let from = InterfaceName::new(from).expect("world");
+                host.change_link(&from, |link| link.name = to);
+            }
+            Self::Linux(_) => ip(["link", "set", from, "name", to]),
+        }
+    }
+
+    /// Sets a link up, and with an ifb that is its wire too. The kernel is kept from giving it an IPv6 address.
+    pub(crate) fn set_up(&mut self, name: &str, mtu: u32) {
+        match self {
+            Self::Fake(host) => {
+                host.change_link(&InterfaceName::new(name).expect("world"), |link| {
+                    link.up = true;
+                    link.carrier = true;
+                    link.mtu = mtu;
+                })
+            }
+            Self::Linux(_) => {
+                ip(["link", "set", name, "addrgenmode", "none"]);
+                ip(["link", "set", name, "up", "mtu", &mtu.to_string()]);
+            }
+        }
+    }
+
+    /// Puts `address` on the link of that name; `text` says the same to ip(8).
+    pub(crate) fn add_address(&mut self, name: &str, address: Address, text: &str) {
+        match self {
+            Self::Fake(host) => host.set_address(address),
+            Self::Linux(_) => {
+                let arguments: Vec<&str> = ["address", "add", "dev", name]
+                    .into_iter()
+                    .chain(text.split(' '))
+                    .collect();
+                run("ip", &arguments);
+            }
         }
     }
 

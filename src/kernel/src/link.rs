@@ -1,0 +1,33 @@
+use std::fmt;
+
+use crate::InterfaceName;
+
+/// A network interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The kernel's number for it, never used twice while a namespace lives.
+    pub index: u32,
+    /// Its name, which may change.
+    pub name: InterfaceName,
+    /// The Ethernet address; none on tunnels and on loopback, which shows zeros.
+    pub mac: Option<MacAddress>,
+    /// The driver's word where it has one: `dummy`, `veth`, `bridge`, `ifb`; none for hardware and loopback.
+    pub kind: Option<String>,
+    /// Administratively up.
+    pub up: bool,
+    /// Up, and so is what is underneath (`LOWER_UP`).
+    pub carrier: bool,
+    /// In bytes.
+    pub mtu: u32,
+}
+
+/// An Ethernet address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MacAddress(pub [u8; 6]);
+
+impl fmt::Display for MacAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
