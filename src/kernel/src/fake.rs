@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Address, ArpSetting, Conf, Host, InterfaceName, Link, MacAddress, ReadError, Sysctl,
-    SysctlError, Written,
+    Address, ArpSetting, Conf, Facility, Host, InterfaceName, IpvsDestination, IpvsMatch,
+    IpvsService, Link, MacAddress, ReadError, Sysctl, SysctlError, Written,
 };
 
 /// A kernel in memory, for tests of whoever uses a [`Host`]. It starts as a fresh network namespace does, with nothing but
@@ -12,9 +12,17 @@ pub struct FakeHost {
     links: BTreeMap<u32, Link>,
     next_index: u32,
     addresses: Vec<Address>,
+    /// None while the module is not loaded.
+    ipvs: Option<BTreeMap<IpvsMatch, Balanced>>,
     /// By the index of the link, 0 for `all`: a renamed link keeps its own.
     sysctls: BTreeMap<(u32, ArpSetting), i32>,
     read_only: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Balanced {
+    scheduler: String,
+    destinations: Vec<IpvsDestination>,
 }
 
 // === impl FakeHost ===
@@ -36,6 +44,7 @@ impl FakeHost {
             links: BTreeMap::from([(lo.index, lo)]),
             next_index: 2,
             addresses: Vec::new(),
+            ipvs: None,
             sysctls: BTreeMap::new(),
             read_only: false,
         }
@@ -92,6 +101,33 @@ impl FakeHost {
         }
     }
 
+    /// Loads IPVS, which starts without a service.
+    pub fn load_ipvs(&mut self) {
+        self.ipvs.get_or_insert_default();
+    }
+
+    /// Puts a virtual service there with its destinations, in place of the one that matches the same; loads IPVS.
+    pub fn set_ipvs_service(
+        &mut self,
+        service: IpvsService,
+        mut destinations: Vec<IpvsDestination>,
+    ) {
+        destinations.sort_by_key(|destination| (destination.ip, destination.port));
+        let balanced = Balanced {
+            scheduler: service.scheduler,
+            destinations,
+        };
+        let services = self.ipvs.get_or_insert_default();
+        services.insert(service.matches, balanced);
+    }
+
+    /// Removes a virtual service.
+    pub fn remove_ipvs_service(&mut self, service: &IpvsMatch) {
+        if let Some(services) = &mut self.ipvs {
+            services.remove(service);
+        }
+    }
+
     fn key(&self, sysctl: &Sysctl) -> Result<(u32, ArpSetting), SysctlError> {
         let index = match &sysctl.conf {
             Conf::All => Some(0),
@@ -145,5 +181,29 @@ impl Host for FakeHost {
 
     fn addresses(&self) -> Result<Vec<Address>, ReadError> {
         Ok(self.addresses.clone())
+    }
+
+    fn ipvs_services(&self) -> Result<Facility<Vec<IpvsService>>, ReadError> {
+        let Some(services) = &self.ipvs else {
+            return Ok(Facility::Absent);
+        };
+        let listed = services.iter().map(|(matches, balanced)| IpvsService {
+            matches: *matches,
+            scheduler: balanced.scheduler.clone(),
+        });
+        Ok(Facility::Present(listed.collect()))
+    }
+
+    fn ipvs_destinations(
+        &self,
+        service: &IpvsMatch,
+    ) -> Result<Facility<Vec<IpvsDestination>>, ReadError> {
+        let Some(services) = &self.ipvs else {
+            return Ok(Facility::Absent);
+        };
+        let balanced = services.get(service);
+        Ok(Facility::Present(
+            balanced.map_or_else(Vec::new, |balanced| balanced.destinations.clone()),
+        ))
     }
 }

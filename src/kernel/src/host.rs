@@ -1,5 +1,6 @@
 use crate::{
-    Address, ArpSetting, EffectiveArp, InterfaceName, Link, ReadError, Sysctl, SysctlError, Written,
+    Address, ArpSetting, EffectiveArp, Facility, InterfaceName, IpvsDestination, IpvsMatch,
+    IpvsService, Link, ReadError, Sysctl, SysctlError, Written,
 };
 
 /// What a node's kernel can be asked. Every call blocks, for milliseconds; whoever is async hands it to a thread.
@@ -27,4 +28,13 @@ pub trait Host {
 
     /// Every address of every link: by link, IPv4 before IPv6, then by number.
     fn addresses(&self) -> Result<Vec<Address>, ReadError>;
+
+    /// Every virtual service of IPVS, in the order of what they match.
+    fn ipvs_services(&self) -> Result<Facility<Vec<IpvsService>>, ReadError>;
+
+    /// The destinations of one virtual service, by address and port; none if there is no such service.
+    fn ipvs_destinations(
+        &self,
+        service: &IpvsMatch,
+    ) -> Result<Facility<Vec<IpvsDestination>>, ReadError>;
 }

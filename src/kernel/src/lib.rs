@@ -12,9 +12,11 @@
 //! No netlink type stands in a public signature, since those crates change theirs with every minor version.
 
 mod address;
+mod facility;
 mod fake;
 mod host;
 mod interface;
+mod ipvs;
 mod link;
 mod linux;
 mod os_error;
@@ -22,9 +24,11 @@ mod read_error;
 mod sysctl;
 
 pub use address::{Address, AddressFlags, AddressScope, Lifetime};
+pub use facility::Facility;
 pub use fake::FakeHost;
 pub use host::Host;
 pub use interface::{InterfaceName, InterfaceNameError};
+pub use ipvs::{Forwarding, IpvsDestination, IpvsFamily, IpvsMatch, IpvsProtocol, IpvsService};
 pub use link::{Link, MacAddress};
 pub use linux::LinuxHost;
 pub use os_error::OsError;

@@ -12,6 +12,10 @@ pub enum Reading {
     Links,
     /// The addresses of the links.
     Addresses,
+    /// The services of IPVS.
+    IpvsServices,
+    /// The destinations of one service of IPVS.
+    IpvsDestinations,
 }
 
 /// Why a reading of the kernel came to nothing. None of these says that there was nothing to read.
@@ -66,6 +70,8 @@ impl fmt::Display for Reading {
         f.write_str(match self {
             Self::Links => "links",
             Self::Addresses => "addresses",
+            Self::IpvsServices => "IPVS services",
+            Self::IpvsDestinations => "IPVS destinations",
         })
     }
 }

@@ -5,8 +5,9 @@ mod world;
 use std::time::Duration;
 
 use mooring_kernel::{
-    Address, AddressFlags, AddressScope, ArpSetting, EffectiveArp, InterfaceName, Lifetime, Link,
-    Sysctl, SysctlError, Written,
+    Address, AddressFlags, AddressScope, ArpSetting, EffectiveArp, Facility, Forwarding,
+    InterfaceName, IpvsDestination, IpvsMatch, IpvsProtocol, IpvsService, Lifetime, Link, Sysctl,
+    SysctlError, Written,
 };
 use world::both;
 
@@ -229,5 +230,66 @@ fn addresses_are_listed_with_their_scope_flags_and_lifetimes() {
         world.remove_link("up0");
         let left = world.host().addresses().unwrap();
         assert_eq!(left.len(), 1, "{left:?}");
+    });
+}
+
+fn tcp(ip: &str, port: u16) -> IpvsMatch {
+    IpvsMatch::Address {
+        ip: ip.parse().expect("an address"),
+        protocol: IpvsProtocol::Tcp,
+        port,
+    }
+}
+
+#[test]
+fn a_kernel_without_ipvs_says_so_and_one_with_it_has_no_services_at_first() {
+    both("ipvs-absent", |world| {
+        let expected = if world.has_ipvs() {
+            (Facility::Present(vec![]), Facility::Present(vec![]))
+        } else {
+            (Facility::Absent, Facility::Absent)
+        };
+        let host = world.host();
+        assert_eq!(host.ipvs_services(), Ok(expected.0));
+        let service = tcp("10.10.0.2", 80);
+        assert_eq!(host.ipvs_destinations(&service), Ok(expected.1));
+    });
+}
+
+#[test]
+fn ipvs_services_are_listed_with_their_destinations() {
+    both("ipvs-services", |world| {
+        if !world.load_ipvs() {
+            return;
+        }
+        let destination = |ip: &str, weight| IpvsDestination {
+            ip: ip.parse().unwrap(),
+            port: 8080,
+            forwarding: Forwarding::Masquerade,
+            weight,
+            active: 0,
+            inactive: 0,
+        };
+        let one = tcp("10.10.0.2", 80);
+        let six = tcp("fd10:10::2", 443);
+        world.add_ipvs_service(six, "wrr", vec![]);
+        let behind = vec![destination("10.244.1.9", 1), destination("10.244.1.7", 0)];
+        world.add_ipvs_service(one, "rr", behind);
+        let service = |matches, scheduler: &str| IpvsService {
+            matches,
+            scheduler: scheduler.to_owned(),
+        };
+        let listed = vec![service(one, "rr"), service(six, "wrr")];
+        let host = world.host();
+        assert_eq!(host.ipvs_services(), Ok(Facility::Present(listed)));
+        let behind = vec![destination("10.244.1.7", 0), destination("10.244.1.9", 1)];
+        assert_eq!(host.ipvs_destinations(&one), Ok(Facility::Present(behind)));
+        for empty in [six, tcp("10.10.0.3", 80)] {
+            assert_eq!(
+                host.ipvs_destinations(&empty),
+                Ok(Facility::Present(vec![])),
+                "{empty}"
+            );
+        }
     });
 }

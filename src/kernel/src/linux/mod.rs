@@ -1,11 +1,15 @@
 mod address;
+mod ipvs;
 mod link;
 mod netlink;
 mod sysctl;
 
 use std::path::PathBuf;
 
-use crate::{Address, Host, Link, ReadError, Sysctl, SysctlError, Written};
+use crate::{
+    Address, Facility, Host, IpvsDestination, IpvsMatch, IpvsService, Link, ReadError, Sysctl,
+    SysctlError, Written,
+};
 
 /// The kernel this process runs on, in the network namespace of the calling thread.
 #[derive(Clone, Debug)]
@@ -51,5 +55,16 @@ impl Host for LinuxHost {
 
     fn addresses(&self) -> Result<Vec<Address>, ReadError> {
         address::read()
+    }
+
+    fn ipvs_services(&self) -> Result<Facility<Vec<IpvsService>>, ReadError> {
+        ipvs::services()
+    }
+
+    fn ipvs_destinations(
+        &self,
+        service: &IpvsMatch,
+    ) -> Result<Facility<Vec<IpvsDestination>>, ReadError> {
+        ipvs::destinations(service)
     }
 }

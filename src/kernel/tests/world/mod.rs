@@ -2,10 +2,15 @@
 //! iproute2, a witness that shares no code with this crate.
 
 use std::ffi::OsStr;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-use mooring_kernel::{Address, ArpSetting, FakeHost, Host, InterfaceName, LinuxHost, Sysctl};
+use mooring_kernel::{
+    Address, ArpSetting, FakeHost, Host, InterfaceName, IpvsDestination, IpvsMatch, IpvsService,
+    LinuxHost, Sysctl,
+};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::Uid;
@@ -130,6 +135,57 @@ impl World {
                     .chain(text.split(' '))
                     .collect();
                 run("ip", &arguments);
+            }
+        }
+    }
+
+    /// Whether IPVS is there; its file in procfs is what says so for the kernel.
+    pub(crate) fn has_ipvs(&self) -> bool {
+        match self {
+            Self::Fake(_) => false,
+            Self::Linux(_) => Path::new("/proc/thread-self/net/ip_vs").exists(),
+        }
+    }
+
+    /// Sees to it that IPVS is there. A kernel without it is left alone, and the reason is printed.
+    pub(crate) fn load_ipvs(&mut self) -> bool {
+        if let Self::Fake(host) = self {
+            host.load_ipvs();
+            return true;
+        }
+        let there = self.has_ipvs();
+        if !there {
+            skip("this kernel has no IPVS");
+        }
+        there
+    }
+
+    /// A TCP service and what is behind it.
+    pub(crate) fn add_ipvs_service(
+        &mut self,
+        matches: IpvsMatch,
+        scheduler: &str,
+        behind: Vec<IpvsDestination>,
+    ) {
+        match self {
+            Self::Fake(host) => {
+                let scheduler = scheduler.to_owned();
+                host.set_ipvs_service(IpvsService { matches, scheduler }, behind);
+            }
+            Self::Linux(_) => {
+                let IpvsMatch::Address { ip, port, .. } = matches else {
+                    panic!("{matches} has no address");
+                };
+                let service = SocketAddr::new(ip, port).to_string();
+                run("ipvsadm", &["-A", "-t", &service, "-s", scheduler]);
+                for destination in behind {
+                    let real = SocketAddr::new(destination.ip, destination.port).to_string();
+                    let weight = destination.weight.to_string();
+                    run(
+                        "ipvsadm",
+                        &["-a", "-t", &service, "-r", &real, "-m", "-w", &weight],
+                    );
+                }
             }
         }
     }
