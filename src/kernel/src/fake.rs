@@ -1,8 +1,8 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Address, ArpSetting, Conf, Facility, Host, InterfaceName, IpvsDestination, IpvsMatch,
-    IpvsService, Link, MacAddress, ReadError, Sysctl, SysctlError, Written,
+    Address, ArpSetting, Conf, Facility, Host, InterfaceName, IpFamily, IpvsDestination, IpvsMatch,
+    IpvsService, Link, MacAddress, NftTable, ReadError, Sysctl, SysctlError, Written,
 };
 
 /// A kernel in memory, for tests of whoever uses a [`Host`]. It starts as a fresh network namespace does, with nothing but
@@ -16,6 +16,8 @@ pub struct FakeHost {
     ipvs: Option<BTreeMap<IpvsMatch, Balanced>>,
     /// By the index of the link, 0 for `all`: a renamed link keeps its own.
     sysctls: BTreeMap<(u32, ArpSetting), i32>,
+    nft: Facility<BTreeSet<NftTable>>,
+    legacy: BTreeMap<IpFamily, BTreeSet<String>>,
     read_only: bool,
 }
 
@@ -46,6 +48,11 @@ impl FakeHost {
             addresses: Vec::new(),
             ipvs: None,
             sysctls: BTreeMap::new(),
+            nft: Facility::Present(BTreeSet::new()),
+            legacy: BTreeMap::from([
+                (IpFamily::V4, BTreeSet::new()),
+                (IpFamily::V6, BTreeSet::new()),
+            ]),
             read_only: false,
         }
     }
@@ -128,6 +135,32 @@ impl FakeHost {
         }
     }
 
+    /// Adds a table of nftables; brings nftables back if it was taken away.
+    pub fn add_nft_table(&mut self, table: NftTable) {
+        match &mut self.nft {
+            Facility::Present(tables) => {
+                tables.insert(table);
+            }
+            Facility::Absent => self.nft = Facility::Present(BTreeSet::from([table])),
+        }
+    }
+
+    /// Makes this a kernel without nftables, as some are built.
+    pub fn take_nft_away(&mut self) {
+        self.nft = Facility::Absent;
+    }
+
+    /// Adds a table of legacy iptables; brings it back if it was taken away.
+    pub fn add_legacy_table(&mut self, family: IpFamily, name: &str) {
+        let tables = self.legacy.entry(family).or_default();
+        tables.insert(name.to_owned());
+    }
+
+    /// Makes this a kernel without legacy iptables, as newer ones are.
+    pub fn take_legacy_tables_away(&mut self) {
+        self.legacy.clear();
+    }
+
     fn key(&self, sysctl: &Sysctl) -> Result<(u32, ArpSetting), SysctlError> {
         let index = match &sysctl.conf {
             Conf::All => Some(0),
@@ -205,5 +238,19 @@ impl Host for FakeHost {
         Ok(Facility::Present(
             balanced.map_or_else(Vec::new, |balanced| balanced.destinations.clone()),
         ))
+    }
+
+    fn nft_tables(&self) -> Result<Facility<Vec<NftTable>>, ReadError> {
+        Ok(match &self.nft {
+            Facility::Absent => Facility::Absent,
+            Facility::Present(tables) => Facility::Present(tables.iter().cloned().collect()),
+        })
+    }
+
+    fn legacy_tables(&self, family: IpFamily) -> Result<Facility<Vec<String>>, ReadError> {
+        Ok(match self.legacy.get(&family) {
+            None => Facility::Absent,
+            Some(names) => Facility::Present(names.iter().cloned().collect()),
+        })
     }
 }

@@ -1,6 +1,6 @@
 use crate::{
-    Address, ArpSetting, EffectiveArp, Facility, InterfaceName, IpvsDestination, IpvsMatch,
-    IpvsService, Link, ReadError, Sysctl, SysctlError, Written,
+    Address, ArpSetting, EffectiveArp, Facility, InterfaceName, IpFamily, IpvsDestination,
+    IpvsMatch, IpvsService, Link, NftTable, ReadError, Sysctl, SysctlError, Written,
 };
 
 /// What a node's kernel can be asked. Every call blocks, for milliseconds; whoever is async hands it to a thread.
@@ -37,4 +37,10 @@ pub trait Host {
         &self,
         service: &IpvsMatch,
     ) -> Result<Facility<Vec<IpvsDestination>>, ReadError>;
+
+    /// Every table of nftables, by family and name. That the kernel loads nftables to answer cannot be helped.
+    fn nft_tables(&self) -> Result<Facility<Vec<NftTable>>, ReadError>;
+
+    /// The tables of legacy iptables that this network namespace uses, by name. Tables of iptables-nft are nftables'.
+    fn legacy_tables(&self, family: IpFamily) -> Result<Facility<Vec<String>>, ReadError>;
 }

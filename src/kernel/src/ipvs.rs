@@ -5,6 +5,8 @@ pub(crate) mod wire;
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::IpFamily;
+
 /// A virtual service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IpvsService {
@@ -29,19 +31,10 @@ pub enum IpvsMatch {
     /// What the packet filter marked. kube-proxy makes none of these.
     Mark {
         /// Of which version of IP.
-        family: IpvsFamily,
+        family: IpFamily,
         /// The mark.
         mark: u32,
     },
-}
-
-/// A version of IP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum IpvsFamily {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
 }
 
 /// The transport of a virtual service.
@@ -96,14 +89,14 @@ pub enum Forwarding {
 impl IpvsMatch {
     /// Of which version of IP.
     #[must_use]
-    pub fn family(&self) -> IpvsFamily {
+    pub fn family(&self) -> IpFamily {
         match self {
             Self::Address {
                 ip: IpAddr::V4(_), ..
-            } => IpvsFamily::V4,
+            } => IpFamily::V4,
             Self::Address {
                 ip: IpAddr::V6(_), ..
-            } => IpvsFamily::V6,
+            } => IpFamily::V6,
             Self::Mark { family, .. } => *family,
         }
     }

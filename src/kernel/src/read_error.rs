@@ -16,6 +16,10 @@ pub enum Reading {
     IpvsServices,
     /// The destinations of one service of IPVS.
     IpvsDestinations,
+    /// The tables of nftables.
+    NftTables,
+    /// The tables of legacy iptables.
+    LegacyTables,
 }
 
 /// Why a reading of the kernel came to nothing. None of these says that there was nothing to read.
@@ -24,6 +28,14 @@ pub enum ReadError {
     /// No socket, or it failed.
     #[error("reading {reading}: the netlink socket failed: {error}")]
     Socket {
+        /// What was being read.
+        reading: Reading,
+        /// What the system said.
+        error: OsError,
+    },
+    /// A file of procfs could not be read.
+    #[error("reading {reading}: the file in /proc cannot be read: {error}")]
+    File {
         /// What was being read.
         reading: Reading,
         /// What the system said.
@@ -72,6 +84,8 @@ impl fmt::Display for Reading {
             Self::Addresses => "addresses",
             Self::IpvsServices => "IPVS services",
             Self::IpvsDestinations => "IPVS destinations",
+            Self::NftTables => "tables of nftables",
+            Self::LegacyTables => "tables of legacy iptables",
         })
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use mooring_kernel::{
     Address, AddressFlags, AddressScope, ArpSetting, EffectiveArp, Facility, Forwarding,
-    InterfaceName, IpvsDestination, IpvsMatch, IpvsProtocol, IpvsService, Lifetime, Link, Sysctl,
-    SysctlError, Written,
+    InterfaceName, IpFamily, IpvsDestination, IpvsMatch, IpvsProtocol, IpvsService, Lifetime, Link,
+    NftFamily, NftTable, Sysctl, SysctlError, Written,
 };
 use world::both;
 
@@ -291,5 +291,43 @@ fn ipvs_services_are_listed_with_their_destinations() {
                 "{empty}"
             );
         }
+    });
+}
+
+#[test]
+fn nft_tables_are_listed_by_family_and_name() {
+    both("nft-tables", |world| {
+        let table = |family, name: &str| NftTable {
+            family,
+            name: name.to_owned(),
+        };
+        assert_eq!(world.host().nft_tables(), Ok(Facility::Present(vec![])));
+        let six = table(NftFamily::Ip6, "kube-proxy");
+        let nat = table(NftFamily::Ip, "nat");
+        let four = table(NftFamily::Ip, "kube-proxy");
+        let both = table(NftFamily::Inet, "own");
+        for table in [&six, &nat, &four, &both] {
+            world.add_nft_table(table);
+        }
+        let listed = vec![both, four, nat, six];
+        assert_eq!(world.host().nft_tables(), Ok(Facility::Present(listed)));
+    });
+}
+
+#[test]
+fn legacy_tables_are_listed_by_name_and_family() {
+    both("legacy-tables", |world| {
+        let (v4, v6) = (IpFamily::V4, IpFamily::V6);
+        let listed = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned());
+            Ok(Facility::Present(names.collect::<Vec<_>>()))
+        };
+        if !world.add_legacy_table(v4, "nat") {
+            return;
+        }
+        world.add_legacy_table(v4, "filter");
+        assert_eq!(world.host().legacy_tables(v4), listed(&["filter", "nat"]));
+        world.add_legacy_table(v6, "filter");
+        assert_eq!(world.host().legacy_tables(v6), listed(&["filter"]));
     });
 }

@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_core::{NLA_F_NESTED, NlasIterator, parse_u16, parse_u16_be, parse_u32};
 
-use super::{Forwarding, IpvsDestination, IpvsFamily, IpvsMatch, IpvsProtocol, IpvsService};
+use super::{Forwarding, IpvsDestination, IpvsMatch, IpvsProtocol, IpvsService};
+use crate::IpFamily;
 
 pub(crate) const FAMILY_NAME: &[u8] = b"IPVS";
 pub(crate) const CMD_NEW_SERVICE: u8 = 1;
@@ -47,8 +48,8 @@ pub(crate) fn command(command: u8) -> Vec<u8> {
 pub(crate) fn destinations_of(service: &IpvsMatch) -> Vec<u8> {
     let mut inner = Vec::new();
     let family = match service.family() {
-        IpvsFamily::V4 => AF_INET,
-        IpvsFamily::V6 => AF_INET6,
+        IpFamily::V4 => AF_INET,
+        IpFamily::V6 => AF_INET6,
     };
     put(&mut inner, SVC_ATTR_AF, &family.to_ne_bytes());
     match service {
@@ -121,7 +122,7 @@ pub(crate) fn service(payload: &[u8]) -> Result<Option<IpvsService>, String> {
 /// the destination's own family, as it was always the service's.
 pub(crate) fn destination(
     payload: &[u8],
-    family: IpvsFamily,
+    family: IpFamily,
 ) -> Result<Option<IpvsDestination>, String> {
     let Some(body) = nested(payload, CMD_NEW_DEST, CMD_ATTR_DEST)? else {
         return Ok(None);
@@ -211,23 +212,23 @@ fn port_of(value: &[u8]) -> Result<u16, String> {
     parse_u16_be(value).map_err(|error| error.to_string())
 }
 
-fn family_of(value: &[u8]) -> Result<IpvsFamily, String> {
+fn family_of(value: &[u8]) -> Result<IpFamily, String> {
     match u16_of(value)? {
-        AF_INET => Ok(IpvsFamily::V4),
-        AF_INET6 => Ok(IpvsFamily::V6),
+        AF_INET => Ok(IpFamily::V4),
+        AF_INET6 => Ok(IpFamily::V6),
         other => Err(format!("address family {other} is neither IPv4 nor IPv6")),
     }
 }
 
 /// `union nf_inet_addr`: 16 bytes whatever the family, of which IPv4 uses the first four.
-fn address_of(family: IpvsFamily, bytes: &[u8]) -> Result<IpAddr, String> {
+fn address_of(family: IpFamily, bytes: &[u8]) -> Result<IpAddr, String> {
     let bytes: [u8; 16] = bytes
         .try_into()
         .map_err(|_| format!("an address has {} bytes and not 16", bytes.len()))?;
     let [a, b, c, d, ..] = bytes;
     Ok(match family {
-        IpvsFamily::V4 => Ipv4Addr::new(a, b, c, d).into(),
-        IpvsFamily::V6 => Ipv6Addr::from(bytes).into(),
+        IpFamily::V4 => Ipv4Addr::new(a, b, c, d).into(),
+        IpFamily::V6 => Ipv6Addr::from(bytes).into(),
     })
 }
 

@@ -1,14 +1,16 @@
 mod address;
 mod ipvs;
+mod legacy;
 mod link;
 mod netlink;
+mod nft;
 mod sysctl;
 
 use std::path::PathBuf;
 
 use crate::{
-    Address, Facility, Host, IpvsDestination, IpvsMatch, IpvsService, Link, ReadError, Sysctl,
-    SysctlError, Written,
+    Address, Facility, Host, IpFamily, IpvsDestination, IpvsMatch, IpvsService, Link, NftTable,
+    ReadError, Sysctl, SysctlError, Written,
 };
 
 /// The kernel this process runs on, in the network namespace of the calling thread.
@@ -66,5 +68,13 @@ impl Host for LinuxHost {
         service: &IpvsMatch,
     ) -> Result<Facility<Vec<IpvsDestination>>, ReadError> {
         ipvs::destinations(service)
+    }
+
+    fn nft_tables(&self) -> Result<Facility<Vec<NftTable>>, ReadError> {
+        nft::tables()
+    }
+
+    fn legacy_tables(&self, family: IpFamily) -> Result<Facility<Vec<String>>, ReadError> {
+        legacy::tables(&self.proc, family)
     }
 }

@@ -8,8 +8,8 @@ use std::process::Command;
 use std::thread;
 
 use mooring_kernel::{
-    Address, ArpSetting, FakeHost, Host, InterfaceName, IpvsDestination, IpvsMatch, IpvsService,
-    LinuxHost, Sysctl,
+    Address, ArpSetting, FakeHost, Host, InterfaceName, IpFamily, IpvsDestination, IpvsMatch,
+    IpvsService, LinuxHost, NftTable, Sysctl,
 };
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -188,6 +188,36 @@ impl World {
                 }
             }
         }
+    }
+
+    pub(crate) fn add_nft_table(&mut self, table: &NftTable) {
+        match self {
+            Self::Fake(host) => host.add_nft_table(table.clone()),
+            Self::Linux(_) => {
+                let family = table.family.to_string();
+                run("nft", &["add", "table", &family, &table.name]);
+            }
+        }
+    }
+
+    /// Has legacy iptables use a table, which listing it does. A kernel without it is left alone, and the reason is
+    /// printed.
+    pub(crate) fn add_legacy_table(&mut self, family: IpFamily, name: &str) -> bool {
+        match self {
+            Self::Fake(host) => host.add_legacy_table(family, name),
+            Self::Linux(_) => {
+                let (program, file) = match family {
+                    IpFamily::V4 => ("iptables-legacy", "ip_tables_names"),
+                    IpFamily::V6 => ("ip6tables-legacy", "ip6_tables_names"),
+                };
+                if !Path::new("/proc/thread-self/net").join(file).exists() {
+                    skip("this kernel has no legacy iptables");
+                    return false;
+                }
+                run(program, &["-t", name, "-n", "-L"]);
+            }
+        }
+        true
     }
 
     pub(crate) fn make_sysctls_read_only(&mut self) {

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::{FAMILY_NAME, destination, destinations_of, family_id, service};
-use crate::{Forwarding, IpvsDestination, IpvsFamily, IpvsMatch, IpvsProtocol, IpvsService};
+use crate::{Forwarding, IpFamily, IpvsDestination, IpvsMatch, IpvsProtocol, IpvsService};
 
 /// TCP 10.10.0.2:80 with scheduler rr, as in a dump: flags, timeout, netmask and an attribute from the future included.
 const SERVICE_V4: &[u8] = &[
@@ -82,7 +82,7 @@ fn reads_a_service_by_mark() {
         6, 0, 1, 0, 10, 0, 0, 0, // AF = AF_INET6
         8, 0, 5, 0, 0x39, 5, 0, 0, // FWMARK = 1337
     ];
-    let family = IpvsFamily::V6;
+    let family = IpFamily::V6;
     let matches = IpvsMatch::Mark { family, mark: 1337 };
     assert_eq!(service(&bytes).unwrap().unwrap().matches, matches);
 }
@@ -97,11 +97,11 @@ fn reads_a_destination_also_from_a_kernel_that_does_not_name_its_family() {
         active: 3,
         inactive: 1,
     };
-    let read = destination(DESTINATION_V4, IpvsFamily::V6);
+    let read = destination(DESTINATION_V4, IpFamily::V6);
     assert_eq!(read, Ok(Some(expected.clone())), "its own family wins");
     let mut old = DESTINATION_V4[..DESTINATION_V4.len() - 8].to_vec();
     old[4] = 64;
-    assert_eq!(destination(&old, IpvsFamily::V4), Ok(Some(expected)));
+    assert_eq!(destination(&old, IpFamily::V4), Ok(Some(expected)));
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn finds_the_family_only_by_its_whole_name() {
 #[test]
 fn a_message_about_something_else_is_passed_over() {
     assert_eq!(service(DESTINATION_V4), Ok(None));
-    assert_eq!(destination(SERVICE_V4, IpvsFamily::V4), Ok(None));
+    assert_eq!(destination(SERVICE_V4, IpFamily::V4), Ok(None));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn asks_for_destinations_in_the_kernels_words() {
 proptest! {
     #[test]
     fn no_bytes_make_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..160)) {
-        let _ = (service(&bytes), destination(&bytes, IpvsFamily::V6), family_id(&bytes, FAMILY_NAME));
+        let _ = (service(&bytes), destination(&bytes, IpFamily::V6), family_id(&bytes, FAMILY_NAME));
     }
 
     #[test]
@@ -168,6 +168,6 @@ proptest! {
             bytes[at] = byte;
         }
         bytes.truncate(cut.index(bytes.len() + 1));
-        let _ = (service(&bytes), destination(&bytes, IpvsFamily::V4), family_id(&bytes, FAMILY_NAME));
+        let _ = (service(&bytes), destination(&bytes, IpFamily::V4), family_id(&bytes, FAMILY_NAME));
     }
 }
