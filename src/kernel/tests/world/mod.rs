@@ -8,8 +8,8 @@ use std::process::Command;
 use std::thread;
 
 use mooring_kernel::{
-    Address, ArpSetting, FakeHost, Host, InterfaceName, IpFamily, IpvsDestination, IpvsMatch,
-    IpvsService, LinuxHost, NftTable, Sysctl,
+    Address, ArpSetting, Facility, FakeHost, Host, InterfaceName, IpFamily, IpvsDestination,
+    IpvsMatch, IpvsService, LinuxHost, NftTable, Sysctl,
 };
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -154,7 +154,10 @@ impl World {
             return true;
         }
         let there = self.has_ipvs();
-        if !there {
+        if there {
+            // Without one local address the kernel takes no IPv4 address for unicast, nor as a destination.
+            ip(["link", "set", "lo", "up"]);
+        } else {
             skip("this kernel has no IPVS");
         }
         there
@@ -190,13 +193,33 @@ impl World {
         }
     }
 
-    pub(crate) fn add_nft_table(&mut self, table: &NftTable) {
-        match self {
-            Self::Fake(host) => host.add_nft_table(table.clone()),
-            Self::Linux(_) => {
-                let family = table.family.to_string();
-                run("nft", &["add", "table", &family, &table.name]);
+    /// What has to be said of nftables before there is a table. A kernel without it is one where nft(8) fails.
+    pub(crate) fn no_nft_tables_yet(&self) -> Facility<Vec<NftTable>> {
+        if let Self::Linux(_) = self {
+            let listed = Command::new("nft").args(["list", "tables"]).output();
+            if !listed.expect("nft").status.success() {
+                skip("this kernel has no nftables");
+                return Facility::Absent;
             }
+        }
+        Facility::Present(Vec::new())
+    }
+
+    /// A kernel whose nftables knows no such family is left alone, and the reason is printed.
+    pub(crate) fn add_nft_table(&mut self, table: &NftTable) -> bool {
+        if let Self::Fake(host) = self {
+            host.add_nft_table(table.clone());
+            return true;
+        }
+        let family = table.family.to_string();
+        let arguments = ["add", "table", &family, &table.name];
+        match attempt("nft", &arguments) {
+            Ok(()) => true,
+            Err(complaint) if complaint.contains("Operation not supported") => {
+                skip(&format!("this kernel's nftables has no family {family}"));
+                false
+            }
+            Err(complaint) => panic!("nft: {complaint}"),
         }
     }
 
@@ -238,10 +261,20 @@ fn ip<const N: usize>(arguments: [impl AsRef<OsStr>; N]) {
 }
 
 fn run(program: &str, arguments: &[impl AsRef<OsStr>]) {
+    if let Err(complaint) = attempt(program, arguments) {
+        panic!("{program}: {complaint}");
+    }
+}
+
+/// Runs a program; what it complains of is the error.
+fn attempt(program: &str, arguments: &[impl AsRef<OsStr>]) -> Result<(), String> {
     let output = Command::new(program).args(arguments).output();
     let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program}: {complaint}");
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "a skipped test has to say so")]
