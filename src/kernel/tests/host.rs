@@ -140,14 +140,17 @@ fn a_read_only_sysctl_is_read_and_compared_but_not_written() {
 #[test]
 fn links_are_listed_by_index_with_their_kind_and_state() {
     both("links", |world| {
+        // Some kernels give each new namespace a tunnel device or two.
+        let given = world.host().links().unwrap();
         world.add_link("z0");
         world.add_link("a0.7");
         world.add_link("gone");
         world.remove_link("gone");
         world.add_link("b0");
         world.set_up("a0.7", 1400);
-        let links = world.host().links().unwrap();
+        let mut links = world.host().links().unwrap();
         assert!(links.is_sorted_by(|a, b| a.index < b.index), "{links:?}");
+        links.retain(|link| link.index == 1 || given.iter().all(|old| old.index != link.index));
         let seen: Vec<_> = links.iter().map(|link| link.name.to_string()).collect();
         assert_eq!(seen, ["lo", "z0", "a0.7", "b0"]);
         let lo = Link {
