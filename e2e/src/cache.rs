@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
 
-use crate::shell::words;
+use crate::shell::{tail, words};
 
 /// The folder with everything that was built; `TESTBED_CACHE` names another one.
 pub fn folder() -> PathBuf {
@@ -91,10 +91,7 @@ pub fn run_long(what: &str, usual: &str, log: &Path, command: &Command) -> Resul
     }
     let status = child.wait()?;
     if !status.success() {
-        let text = fs::read(log).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let lines: Vec<&str> = text.lines().collect();
-        let end = lines[lines.len().saturating_sub(15)..].join("\n");
+        let end = tail(log, 15);
         bail!(
             "{what} failed ({status}) after {} s; {} ends with:\n{end}",
             begin.elapsed().as_secs(),

@@ -1,6 +1,7 @@
 //! Running other programs, with errors that carry what they said.
 
 use std::ffi::OsStr;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -50,6 +51,14 @@ fn said(output: &Output) -> String {
         error
     };
     text.trim().to_owned()
+}
+
+/// The last lines of a log, for error texts; empty if it cannot be read.
+pub(crate) fn tail(log: &Path, lines: usize) -> String {
+    let text = std::fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
 }
 
 /// A command that runs in the network namespace `netns` of the bed whose files this process sees.

@@ -6,8 +6,9 @@
     reason = "helpers of tests; what the suite prints is the result"
 )]
 
+mod cargo;
+
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -43,16 +44,11 @@ fn the_model_of_a_host_behaves_as_a_kernel_with_ipvs_does() {
 
 /// Builds the suite and returns the path of its program.
 fn suite() -> String {
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["test", "-p", "mooring-kernel", "--test", "host", "--no-run"]);
-    build.arg("--message-format=json");
-    // What cargo tells a test of its own package would make it build the libraries anew.
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_")) {
-        if !["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name.as_str()) {
-            build.env_remove(name);
-        }
-    }
-    let output = build.output().unwrap();
+    let output = cargo::cargo()
+        .args(["test", "-p", "mooring-kernel", "--test", "host", "--no-run"])
+        .arg("--message-format=json")
+        .output()
+        .unwrap();
     assert!(
         output.status.success(),
         "{}",

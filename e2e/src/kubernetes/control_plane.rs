@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::pki::{ClusterCa, Identity, ServiceAccountKey, kubeconfig};
 use crate::plan::{Host, SERVICE_RANGES, api_server};
-use crate::shell::in_netns;
+use crate::shell::{in_netns, tail};
 use crate::supervisor::layout;
 
 /// The processes of the control plane and the authority that they trust.
@@ -179,13 +179,8 @@ impl ControlPlane {
             .iter_mut()
         {
             if let Some(status) = child.try_wait()? {
-                let log = fs::read_to_string(layout::logs().join(*name).with_extension("log"))
-                    .unwrap_or_default();
-                let lines: Vec<&str> = log.lines().collect();
-                bail!(
-                    "{name} ended ({status}): {}",
-                    lines[lines.len().saturating_sub(5)..].join("\n")
-                );
+                let log = layout::logs().join(*name).with_extension("log");
+                bail!("{name} ended ({status}): {}", tail(&log, 5));
             }
         }
         Ok(())

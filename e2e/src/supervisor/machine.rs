@@ -29,6 +29,7 @@ use nix::unistd::Pid;
 use super::layout;
 use crate::plan::Host;
 use crate::protocol::Power;
+use crate::shell::tail;
 
 /// What a machine is made of.
 #[derive(Debug, Clone)]
@@ -145,7 +146,7 @@ impl Machine {
                 };
                 bail!(
                     "{name}: {why}; its console ends with:\n{}",
-                    tail(&dir.join("console.log"))
+                    tail(&dir.join("console.log"), 15)
                 );
             }
         }
@@ -354,11 +355,4 @@ fn read_pid(path: &Path) -> Result<Pid> {
 
 fn first_line(script: &str) -> &str {
     script.trim().lines().next().unwrap_or_default()
-}
-
-fn tail(path: &Path) -> String {
-    let text = fs::read(path).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(15)..].join("\n")
 }

@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
+#[path = "../cargo/mod.rs"]
+mod cargo;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -63,15 +66,10 @@ impl Outcome {
 impl Cluster {
     /// On this bed, with the plugin of this workspace (built if it is not fresh).
     pub(crate) fn on(bed: Bed) -> Self {
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "-p", "mooring-cli"]);
-        // What cargo tells a test of its own package would make it build the libraries anew.
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_")) {
-            if !["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name.as_str()) {
-                build.env_remove(name);
-            }
-        }
-        let status = build.status().unwrap();
+        let status = cargo::cargo()
+            .args(["build", "--quiet", "-p", "mooring-cli"])
+            .status()
+            .unwrap();
         assert!(status.success(), "kubectl-mooring does not build");
         let folder = Path::new(env!("CARGO_BIN_EXE_testbed"))
             .parent()
