@@ -15,9 +15,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-mod live_mode;
-
-pub use live_mode::LiveMode;
+pub use mooring_core::node::Witness;
+pub use mooring_core::proxy_mode::LiveMode;
 
 use crate::condition;
 
@@ -130,27 +129,6 @@ pub struct Evidence {
     pub mode: Option<LiveMode>,
     /// What it said, or why it said nothing.
     pub message: String,
-}
-
-/// What can speak for a mode, the most trusted first.
-#[derive(
-    JsonSchema, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
-)]
-pub enum Witness {
-    /// kube-proxy's endpoint `/proxyMode`.
-    ProxyModeEndpoint,
-    /// kube-proxy's endpoint `/configz`, its whole live configuration.
-    Configz,
-    /// The command line of the node's kube-proxy.
-    CommandLine,
-    /// The configuration that the node's kube-proxy mounts.
-    MountedConfiguration,
-    /// Antrea's configuration and interfaces.
-    Antrea,
-    /// The signs of another replacement of kube-proxy.
-    Replacement,
-    /// Interfaces, IPVS services and tables in the kernel. They outlive the proxy that made them.
-    Kernel,
 }
 
 /// A running kube-proxy.

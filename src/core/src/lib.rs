@@ -4,7 +4,9 @@
 //! (`kubectl-mooring`, the operator, the agent) read the world, hand a snapshot in and carry out what comes back.
 //! A "no" is always an enum value that prints well, so that conditions, events, logs and tests show the same reason.
 
+pub mod condition;
 pub mod kube_proxy;
+pub mod node;
 pub mod proxy_mode;
 pub mod remediation;
 pub mod strict_arp;

@@ -1,7 +1,13 @@
-//! The modes of kube-proxy.
+//! The modes of kube-proxy, and what else can handle Services in its place.
 
 use std::fmt;
 use std::str::FromStr;
+
+mod live;
+mod observed;
+
+pub use live::LiveMode;
+pub use observed::{Answer, ArpSeen, Endpoints, KernelSeen, LinkSeen, Observed};
 
 /// How kube-proxy handles Service traffic on a node, spelt as in its configuration (`mode`) and as its `/proxyMode`
 /// endpoint answers. An unset mode is `Option::None`: which one kube-proxy then takes depends on its version

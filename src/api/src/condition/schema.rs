@@ -5,22 +5,18 @@ use std::fmt::Write as _;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 use super::{
-    ConditionType, EffectiveReason, LONGEST_MESSAGE, ModeDetectedReason, Reason, RolledOutReason,
-    SafeToAnnounceReason, StrictArpConfiguredReason,
+    ConditionType, EffectiveReason, KubeProxyHealthyReason, LONGEST_MESSAGE, ModeDetectedReason,
+    Reason, RolledOutReason, SafeToAnnounceReason, StrictArpConfiguredReason, UplinksAnswerReason,
 };
 
 /// The conditions of a ServiceProxy.
 pub(crate) fn cluster_schema(_: &mut SchemaGenerator) -> Schema {
-    schema(&ConditionType::ALL)
+    schema(&ConditionType::OF_CLUSTER)
 }
 
 /// The conditions of a NodeProxyState.
 pub(crate) fn node_schema(_: &mut SchemaGenerator) -> Schema {
-    schema(&[
-        ConditionType::ModeDetected,
-        ConditionType::RolledOut,
-        ConditionType::Effective,
-    ])
+    schema(&ConditionType::OF_NODE)
 }
 
 fn schema(types: &[ConditionType]) -> Schema {
@@ -90,6 +86,8 @@ fn reasons(types: &[ConditionType]) -> String {
             ConditionType::RolledOut => list::<RolledOutReason>(&mut text),
             ConditionType::Effective => list::<EffectiveReason>(&mut text),
             ConditionType::SafeToAnnounce => list::<SafeToAnnounceReason>(&mut text),
+            ConditionType::KubeProxyHealthy => list::<KubeProxyHealthyReason>(&mut text),
+            ConditionType::UplinksAnswer => list::<UplinksAnswerReason>(&mut text),
         }
     }
     text

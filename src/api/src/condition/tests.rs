@@ -42,13 +42,14 @@ fn every_condition_has_reasons_for_every_status() {
     check_list::<RolledOutReason>();
     check_list::<EffectiveReason>();
     check_list::<SafeToAnnounceReason>();
+    check_list::<KubeProxyHealthyReason>();
+    check_list::<UplinksAnswerReason>();
 }
 
 #[test]
 fn a_condition_has_the_status_of_its_reason() {
     let made = condition(
-        StrictArpConfiguredReason::ConfigMapImmutable,
-        "recreate it",
+        Decided::new(StrictArpConfiguredReason::ConfigMapImmutable, "recreate it"),
         Some(3),
         at(7),
     );
@@ -63,26 +64,30 @@ fn a_condition_has_the_status_of_its_reason() {
 #[test]
 fn a_message_that_the_schema_would_reject_is_cut_at_a_character() {
     let long = "ü".repeat(LONGEST_MESSAGE + 1);
-    let made = condition(EffectiveReason::Quiet, long, None, at(0));
+    let made = condition(Decided::new(EffectiveReason::Quiet, long), None, at(0));
     assert_eq!(made.message.chars().count(), LONGEST_MESSAGE);
     let fits = "ü".repeat(LONGEST_MESSAGE);
-    let made = condition(EffectiveReason::Quiet, fits.clone(), None, at(0));
+    let made = condition(
+        Decided::new(EffectiveReason::Quiet, fits.clone()),
+        None,
+        at(0),
+    );
     assert_eq!(made.message, fits);
 }
 
 #[test]
 fn the_transition_time_moves_only_with_the_status() {
     let mut list = Vec::new();
-    let quiet = |second| condition(EffectiveReason::Quiet, "", None, at(second));
+    let quiet = |second| condition(Decided::new(EffectiveReason::Quiet, ""), None, at(second));
     set_condition(&mut list, quiet(1));
     set_condition(
         &mut list,
-        condition(RolledOutReason::Canary, "", None, at(1)),
+        condition(Decided::new(RolledOutReason::Canary, ""), None, at(1)),
     );
 
     set_condition(
         &mut list,
-        condition(EffectiveReason::NotNeeded, "new", None, at(2)),
+        condition(Decided::new(EffectiveReason::NotNeeded, "new"), None, at(2)),
     );
     assert_eq!(list[0].reason, "NotNeeded");
     assert_eq!(list[0].message, "new");
@@ -90,7 +95,11 @@ fn the_transition_time_moves_only_with_the_status() {
 
     set_condition(
         &mut list,
-        condition(EffectiveReason::ArpIgnoreTooLow, "", None, at(3)),
+        condition(
+            Decided::new(EffectiveReason::ArpIgnoreTooLow, ""),
+            None,
+            at(3),
+        ),
     );
     assert_eq!(list[0].status, "False");
     assert_eq!(list[0].last_transition_time, at(3));

@@ -201,3 +201,49 @@ reasons! {
         }
     }
 }
+
+reasons! {
+    /// Reasons of `KubeProxyHealthy`.
+    KubeProxyHealthyReason of KubeProxyHealthy {
+        True {
+            /// it answers on its health port, and its last sync is fresh
+            Healthy,
+            /// something else handles Services on this node
+            NotNeeded,
+        }
+        False {
+            /// its health port says that it does not keep up
+            Unhealthy,
+            /// its container ends again and again
+            CrashLooping,
+            /// its Pod does not run
+            NotRunning,
+            /// it runs with a configuration that was changed since
+            OlderThanConfiguration,
+        }
+        Unknown {
+            /// it does not answer, and no Pod of it was found
+            NoAnswer,
+        }
+    }
+}
+
+reasons! {
+    /// Reasons of `UplinksAnswer`.
+    UplinksAnswerReason of UplinksAnswer {
+        True {
+            /// the kernel answers for addresses of the uplink
+            Answering,
+        }
+        False {
+            /// an uplink's effective `arp_ignore` is 8: it answers for nothing, not even for the node's own address
+            AnswersNothing,
+            /// an uplink's effective `arp_ignore` is 2: it answers only to senders in the subnet of the asked address
+            AnswersOwnSubnetOnly,
+        }
+        Unknown {
+            /// sysctls could not be read
+            SysctlsUnreadable,
+        }
+    }
+}

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What handles Service traffic on a node. kube-proxy's modes are spelt as kube-proxy spells them. A value that a newer
 /// agent wrote reads as [`LiveMode::Unknown`].
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(
-    JsonSchema, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
+    Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default,
 )]
 #[serde(rename_all = "camelCase")]
 pub enum LiveMode {
@@ -27,6 +27,7 @@ pub enum LiveMode {
     /// Nothing.
     None,
     /// The evidence does not tell.
+    #[default]
     #[serde(other)]
     Unknown,
 }

@@ -1,0 +1,2 @@
+//! The agent of one node.
+fn main() {}
