@@ -33,6 +33,11 @@ pub enum Request {
     Thaw(String),
     /// Start a node that is off, and wait until it is Ready again.
     Boot(String),
+    /// End a process of the control plane, such as `kube-apiserver` or `etcd`, as a crash would.
+    Stop(String),
+    /// Start a stopped process of the control plane with the data that it had, and wait until the API server answers.
+    /// An API server whose etcd is stopped does not answer: start etcd first.
+    Start(String),
     /// Drop all frames between these ordered pairs of hosts.
     Cut(Vec<(String, String)>),
     /// Let all frames through again.

@@ -167,6 +167,31 @@ fn nodes_lose_power_freeze_and_come_back() {
 }
 
 #[test]
+fn the_control_plane_crashes_and_comes_back_with_its_data() {
+    let bed = light("crash", 0);
+    bed.kubectl(&["create", "namespace", "kept"]).unwrap();
+    bed.order(&Request::Stop("kube-apiserver".to_owned()))
+        .unwrap();
+    let refused = bed.kubectl(&["get", "namespaces"]).unwrap_err();
+    assert!(format!("{refused:#}").contains("refused"), "{refused:#}");
+    bed.order(&Request::Stop("etcd".to_owned())).unwrap();
+    let again = bed.order(&Request::Stop("etcd".to_owned())).unwrap_err();
+    assert!(
+        format!("{again:#}").contains("stopped already"),
+        "{again:#}"
+    );
+    std::thread::scope(|scope| {
+        for process in ["etcd", "kube-apiserver"] {
+            let bed = &bed;
+            scope.spawn(move || bed.order(&Request::Start(process.to_owned())).unwrap());
+        }
+    });
+    let kept = bed.kubectl(&["get", "namespace", "kept", "-o", "name"]);
+    assert_eq!(kept.unwrap().trim(), "namespace/kept");
+    bed.down().unwrap();
+}
+
+#[test]
 fn two_beds_live_side_by_side_and_leave_nothing() {
     let before = surroundings();
     let (one, two) = std::thread::scope(|scope| {

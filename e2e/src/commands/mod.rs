@@ -86,6 +86,18 @@ enum Verb {
         #[arg(required = true)]
         nodes: Vec<String>,
     },
+    /// End processes of the control plane as a crash would: kube-apiserver, etcd, kube-controller-manager, kube-scheduler
+    Stop {
+        /// The processes
+        #[arg(required = true)]
+        processes: Vec<String>,
+    },
+    /// Start stopped processes of the control plane, and wait until the API server answers
+    Start {
+        /// The processes
+        #[arg(required = true)]
+        processes: Vec<String>,
+    },
     /// Cut a host off from all others on the segment
     Cut {
         /// The host: a node, a client, cp or router
@@ -200,6 +212,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Verb::Freeze { nodes } => lifecycle::each(name, nodes, "frozen", Request::Freeze),
         Verb::Thaw { nodes } => lifecycle::each(name, nodes, "thawed", Request::Thaw),
         Verb::Boot { nodes } => lifecycle::each(name, nodes, "back", Request::Boot),
+        Verb::Stop { processes } => lifecycle::each(name, processes, "stopped", Request::Stop),
+        Verb::Start { processes } => lifecycle::each(name, processes, "started", Request::Start),
         Verb::Cut { host } => lifecycle::cut(name, host),
         Verb::Partition { groups } => lifecycle::partition(name, &groups),
         Verb::Oneway { from, to } => lifecycle::order(name, &Request::Cut(vec![(from, to)])),

@@ -1,9 +1,9 @@
 //! etcd, the API server, the controllers and the scheduler, as kubeadm would run them.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, bail};
 
@@ -16,7 +16,15 @@ use crate::supervisor::layout;
 pub(super) struct ControlPlane {
     program: PathBuf,
     ca: ClusterCa,
-    running: Mutex<Vec<(&'static str, Child)>>,
+    processes: Mutex<Vec<Process>>,
+}
+
+/// One of the control plane's processes, which can be stopped and started again.
+struct Process {
+    name: &'static str,
+    arguments: Vec<String>,
+    /// `None` while it was stopped on request.
+    child: Option<Child>,
 }
 
 impl ControlPlane {
@@ -26,7 +34,7 @@ impl ControlPlane {
         Ok(Self {
             program: program.to_owned(),
             ca,
-            running: Mutex::default(),
+            processes: Mutex::default(),
         })
     }
 
@@ -153,36 +161,82 @@ impl ControlPlane {
         )
     }
 
+    /// Starts a process and keeps it.
     fn spawn(&self, name: &'static str, arguments: &[String]) -> Result<()> {
-        let log = File::create(layout::logs().join(name).with_extension("log"))?;
-        let child = in_netns("cp", &self.program)
+        let child = Some(self.launch(name, arguments)?);
+        self.lock().push(Process {
+            name,
+            arguments: arguments.to_vec(),
+            child,
+        });
+        Ok(())
+    }
+
+    /// Its log goes on where it ended before.
+    fn launch(&self, name: &str, arguments: &[String]) -> Result<Child> {
+        let path = layout::logs().join(name).with_extension("log");
+        let log = OpenOptions::new().create(true).append(true).open(path)?;
+        in_netns("cp", &self.program)
             .arg(name)
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
-            .with_context(|| format!("cannot start {name}"))?;
-        self.running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push((name, child));
+            .with_context(|| format!("cannot start {name}"))
+    }
+
+    /// Ends one process as a crash would: at once.
+    pub(super) fn stop(&self, name: &str) -> Result<()> {
+        let mut processes = self.lock();
+        let process = find(&mut processes, name)?;
+        let Some(mut child) = process.child.take() else {
+            bail!("{name} is stopped already");
+        };
+        child.kill()?;
+        child.wait()?;
         Ok(())
     }
 
-    /// Fails if one of the processes has ended.
+    /// Starts a stopped process with the arguments and the data that it had.
+    pub(super) fn start_again(&self, name: &str) -> Result<()> {
+        let mut processes = self.lock();
+        let process = find(&mut processes, name)?;
+        if process.child.is_some() {
+            bail!("{name} runs already");
+        }
+        process.child = Some(self.launch(name, &process.arguments)?);
+        Ok(())
+    }
+
+    /// Fails if one of the processes has ended by itself.
     pub(super) fn check(&self) -> Result<()> {
-        for (name, child) in self
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter_mut()
-        {
+        for process in self.lock().iter_mut() {
+            let Some(child) = &mut process.child else {
+                continue;
+            };
             if let Some(status) = child.try_wait()? {
-                let log = layout::logs().join(*name).with_extension("log");
-                bail!("{name} ended ({status}): {}", tail(&log, 5));
+                let log = layout::logs().join(process.name).with_extension("log");
+                bail!("{} ended ({status}): {}", process.name, tail(&log, 5));
             }
         }
         Ok(())
     }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Process>> {
+        self.processes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn find<'a>(processes: &'a mut [Process], name: &str) -> Result<&'a mut Process> {
+    let names: Vec<&str> = processes.iter().map(|process| process.name).collect();
+    let known = names.join(", ");
+    processes
+        .iter_mut()
+        .find(|process| process.name == name)
+        .with_context(|| {
+            format!("there is no process {name} in this control plane; there are {known}")
+        })
 }

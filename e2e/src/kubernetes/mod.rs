@@ -75,6 +75,17 @@ impl Cluster {
         outcome
     }
 
+    /// Ends a process of the control plane as a crash would.
+    pub(crate) fn stop(&self, process: &str) -> Result<()> {
+        self.control_plane.stop(process)
+    }
+
+    /// Starts a stopped process again, and waits for the API.
+    pub(crate) fn start(&self, process: &str) -> Result<()> {
+        self.control_plane.start_again(process)?;
+        self.wait_for_api()
+    }
+
     fn wait_for_api(&self) -> Result<()> {
         let mut last = String::new();
         poll(Duration::from_secs(60), Duration::from_millis(100), || {

@@ -77,6 +77,8 @@ fn answer(world: &World, request: Request) -> Result<(Reply, Vec<u8>)> {
         Request::Freeze(node) => done(world.machine(&node)?.freeze())?,
         Request::Thaw(node) => done(world.machine(&node)?.thaw())?,
         Request::Boot(node) => Reply::Took(world.boot(&node)?.as_secs_f64()),
+        Request::Stop(process) => done(world.stop(&process))?,
+        Request::Start(process) => Reply::Took(world.start_again(&process)?.as_secs_f64()),
         Request::Cut(pairs) => done(world.cut(pairs))?,
         Request::Heal => done(world.heal())?,
         Request::ClientAdd(name) => done(world.add_client(&name))?,

@@ -113,6 +113,18 @@ impl World {
         Ok(begin.elapsed())
     }
 
+    /// Ends a process of the control plane.
+    pub(super) fn stop(&self, process: &str) -> Result<()> {
+        self.cluster.stop(process)
+    }
+
+    /// Starts one again, and waits until the API server answers.
+    pub(super) fn start_again(&self, process: &str) -> Result<Duration> {
+        let begin = Instant::now();
+        self.cluster.start(process)?;
+        Ok(begin.elapsed())
+    }
+
     pub(super) fn machine(&self, name: &str) -> Result<&Machine> {
         self.machines
             .iter()
