@@ -25,6 +25,7 @@ pod it runs in.";
 const AFTER: &str = "\
 Examples:
   kubectl mooring check                    is this cluster safe, and if not, what is to be done?
+  kubectl mooring status                   what the operator and the agents see, on one screen
   kubectl mooring fix --dry-run            what would be changed
   kubectl mooring fix                      change it, after a question
   kubectl mooring strict-arp edit <old >new    edit the text of a configuration, nothing else
@@ -89,6 +90,7 @@ pub(crate) enum Color {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     Check(CheckArguments),
+    Status(StatusArguments),
     Fix(FixArguments),
     /// Work on the text of a kube-proxy configuration, without a cluster
     #[command(subcommand)]
@@ -114,6 +116,31 @@ Exit status: 0 safe, 1 not safe, 2 could not tell (or an error).
 
 Permissions: list daemonsets and pods; get the ConfigMap that kube-proxy mounts; list nodes (optional).")]
 pub(crate) struct CheckArguments {
+    /// How to print
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value = "table",
+        value_name = "FORMAT"
+    )]
+    pub output: Format,
+}
+
+/// Show what the operator and the agents see: the conditions of the ServiceProxy and every node, in one screen
+///
+/// The first line says whether external IPs can be announced. The tables show the steps that lead there, and each node with
+/// its live mode, its ARP sysctls and what is wrong with it. Needs Mooring in the cluster; `check` works without.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl mooring status
+  kubectl mooring status -o json | jq '.nodes[] | select(.reporting | not) | .state.metadata.name'
+
+Exit status: 0 if the status could be shown (whatever it says; scripts ask check), 2 if not.
+
+Permissions: get serviceproxies, list nodeproxystates (mooring.dev); list pods.")]
+pub(crate) struct StatusArguments {
     /// How to print
     #[arg(
         short,

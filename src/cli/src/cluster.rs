@@ -19,6 +19,8 @@ use serde_json::Value;
 
 use crate::args::Connection;
 
+mod custom;
+
 /// Objects per page of a list; the API server then never has to build one huge answer.
 const PAGE: u32 = 500;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

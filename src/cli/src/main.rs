@@ -3,6 +3,7 @@
 //! ```text
 //! cluster ─ survey ─▶ core::remediation::assess ─▶ render          (check)
 //!                            └─▶ plan ─ cluster writes ─ rollout ─▶ assess again   (fix)
+//! cluster ─ ServiceProxy, NodeProxyStates ─▶ render                (status)
 //! stdin ─▶ core::strict_arp::decide ─▶ stdout                      (strict-arp edit)
 //! ```
 //!
@@ -19,6 +20,7 @@ mod health;
 mod output;
 mod render;
 mod rollout;
+mod status;
 mod style;
 mod survey;
 
@@ -38,6 +40,9 @@ fn main() -> ExitCode {
     let result = match &cli.verb {
         Verb::Check(arguments) => {
             in_runtime(async { check::run(&cli.connection, arguments, &mut out).await })
+        }
+        Verb::Status(arguments) => {
+            in_runtime(async { status::run(&cli.connection, arguments, &mut out).await })
         }
         Verb::Fix(arguments) => {
             in_runtime(async { fix::run(&cli.connection, arguments, &mut out).await })

@@ -1,12 +1,17 @@
-//! An assessment as text.
+//! Findings as text.
 
 use comfy_table::{Table, presets};
 use mooring_core::proxy_mode::ProxyMode;
 use mooring_core::remediation::freshness::Freshness;
 use mooring_core::remediation::{Assessment, Safety};
+use serde::Serialize;
 
 use crate::args::Format;
 use crate::style::Style;
+
+mod status;
+
+pub(crate) use status::status;
 
 /// The assessment in the form that was asked for, with a line end.
 pub(crate) fn assessment(
@@ -14,17 +19,22 @@ pub(crate) fn assessment(
     format: Format,
     style: Style,
 ) -> anyhow::Result<String> {
-    Ok(match format {
-        Format::Table => for_people(found, style),
-        Format::Json => serde_json::to_string_pretty(found)? + "\n",
-        Format::Yaml => {
-            let mut text = serde_saphyr::to_string(found)?;
-            if !text.ends_with('\n') {
-                text.push('\n');
-            }
-            text
-        }
-    })
+    match format {
+        Format::Table => Ok(for_people(found, style)),
+        other => in_format(found, other),
+    }
+}
+
+/// For programs, with a line end.
+fn in_format(shown: &impl Serialize, format: Format) -> anyhow::Result<String> {
+    let mut text = match format {
+        Format::Yaml => serde_saphyr::to_string(shown)?,
+        Format::Json | Format::Table => serde_json::to_string_pretty(shown)?,
+    };
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Ok(text)
 }
 
 /// The verdict in one line.
@@ -65,18 +75,9 @@ pub(crate) fn warnings(found: &Assessment, style: Style) -> String {
 fn for_people(found: &Assessment, style: Style) -> String {
     let mut text = verdict(found, style);
     text.push_str(&next_step(found));
-    let mut section = |table: Option<Table>| {
-        if let Some(table) = table {
-            text.push('\n');
-            for line in table.lines() {
-                text.push_str(line.trim_end());
-                text.push('\n');
-            }
-        }
-    };
-    section(workloads(found));
-    section(config_maps(found));
-    section(pods(found));
+    push_table(&mut text, workloads(found));
+    push_table(&mut text, config_maps(found));
+    push_table(&mut text, pods(found));
     let warnings = warnings(found, style);
     if !warnings.is_empty() {
         text.push('\n');
@@ -158,6 +159,16 @@ fn pods(found: &Assessment) -> Option<Table> {
     });
     let header = ["NODE", "POD", "STARTED", "AFTER LAST CHANGE", "READY"];
     table(&header, rows)
+}
+
+/// Adds a table behind an empty line.
+fn push_table(text: &mut String, table: Option<Table>) {
+    let Some(table) = table else { return };
+    text.push('\n');
+    for line in table.lines() {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
 }
 
 /// A table without frames, as kubectl prints them; none without rows.
