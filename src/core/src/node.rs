@@ -1,4 +1,22 @@
 //! One node, as its agent reports it. The operator and `kubectl mooring` decide on these reports; the agent makes them.
+//!
+//! ```text
+//! sources ─▶ what to read ─▶ Observed ─ report ─▶ NodeReport: mode, evidence, uplinks, conditions
+//!                                          └─ sysctls::plan ─▶ what to remember, then what to write
+//! ```
+
+mod arp;
+mod pods;
+mod report;
+pub mod sysctl_files;
+pub mod sysctls;
+mod uplinks;
+
+pub use arp::ArpSetting;
+pub use pods::{Addresses, Role, addresses, config_maps};
+pub use report::report;
+pub use sysctl_files::SysctlFile;
+pub use sysctls::{Change, Plan, Wish};
 
 use serde::{Deserialize, Serialize};
 
@@ -112,7 +130,8 @@ pub struct Antrea {
 /// A sysctl of `net.ipv4.conf.INTERFACE` that the agent raised.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RaisedSysctl {
-    /// Its whole name, as in `net.ipv4.conf.eth0.arp_ignore`.
+    /// Its whole name, as in `net.ipv4.conf.eth0.arp_ignore`; a dot in the interface's own name is a slash here, as
+    /// sysctl(8) has it.
     pub name: String,
     /// What it was.
     pub before: i32,
