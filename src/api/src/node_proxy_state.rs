@@ -20,6 +20,10 @@ pub use mooring_core::proxy_mode::LiveMode;
 
 use crate::condition;
 
+mod report;
+
+pub use report::{from_status, to_status};
+
 /// Nothing: a NodeProxyState is all status.
 #[derive(
     CustomResource, JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq, Default,
@@ -102,6 +106,12 @@ pub struct NodeProxyStateStatus {
     /// How Antrea is set up on the node. Absent if it does not run there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub antrea: Option<Antrea>,
+    /// The ARP sysctls that the agent raised, as `spec.strictARP.sysctls: Enforce` of the ServiceProxy asks it to, and what
+    /// stood there before. They are put back when that is no longer asked for. The list is written before the sysctls are:
+    /// do not edit it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub raised_sysctls: Vec<RaisedSysctl>,
     /// Whether the node is as it should be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "condition::node_schema")]
@@ -144,6 +154,9 @@ pub struct RunningKubeProxy {
     /// When it started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
+    /// Its health port says that it keeps up. Absent if that could not be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy: Option<bool>,
 }
 
 /// An interface that connects the node to others.
@@ -189,6 +202,18 @@ pub struct Antrea {
     /// With `proxyAll`: AntreaProxy serves LoadBalancer addresses, too.
     #[serde(rename = "proxyLoadBalancerIPs")]
     pub proxy_load_balancer_ips: bool,
+}
+
+/// An ARP sysctl that the agent raised.
+#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RaisedSysctl {
+    /// Its name as sysctl(8) has it, such as `net.ipv4.conf.eth0.arp_ignore`.
+    pub name: String,
+    /// What it was before.
+    pub before: i32,
+    /// What it was raised to.
+    pub value: i32,
 }
 
 #[cfg(test)]

@@ -1,0 +1,206 @@
+//! Between a node's report and the status that it is kept in.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff;
+use mooring_core::condition::Condition as Decided;
+use mooring_core::kube_proxy::snapshot::Timestamp;
+use mooring_core::node::{self, NodeReport};
+
+use super::{
+    Antrea, Evidence, Leftovers, LiveMode, NodeProxyStateStatus, RaisedSysctl, RunningKubeProxy,
+    Uplink,
+};
+use crate::condition::{
+    ConditionStatus, ConditionType, EffectiveReason, KubeProxyHealthyReason, ModeDetectedReason,
+    Reason, UplinksAnswerReason, condition, set_condition,
+};
+use crate::metadata::timestamp;
+
+/// How many leftover addresses are named; all are counted.
+const LEFTOVERS_NAMED: usize = 16;
+
+/// What stands for a reason that this version does not know.
+const UNRECOGNISED: &str = "Unrecognised";
+
+/// The status to write for a report made at `now`. Conditions whose status is still that of the `former` status keep the
+/// time of their last transition, so that a report that says the same gives an equal status.
+pub fn to_status(
+    report: &NodeReport,
+    former: Option<&NodeProxyStateStatus>,
+    generation: Option<i64>,
+    now: &Time,
+) -> NodeProxyStateStatus {
+    let mut conditions: Vec<Condition> = former
+        .map(|former| former.conditions.clone())
+        .unwrap_or_default();
+    conditions.retain(|old| {
+        report
+            .conditions
+            .iter()
+            .any(|new| new.kind.as_str() == old.type_)
+    });
+    for decided in &report.conditions {
+        let new = condition(decided.clone(), generation, now.clone());
+        set_condition(&mut conditions, new);
+    }
+    let mut status = NodeProxyStateStatus {
+        mode: Some(report.mode),
+        evidence: report
+            .evidence
+            .iter()
+            .map(|evidence| Evidence {
+                witness: evidence.witness,
+                mode: evidence.mode,
+                message: evidence.message.clone(),
+            })
+            .collect(),
+        kube_proxy: report.kube_proxy.as_ref().map(|proxy| RunningKubeProxy {
+            version: proxy.version.clone(),
+            strict_arp: proxy.strict_arp,
+            started_at: proxy.started.and_then(time),
+            healthy: proxy.healthy,
+        }),
+        leftovers: (!report.leftovers.is_empty()).then(|| Leftovers {
+            count: u32::try_from(report.leftovers.len()).unwrap_or(u32::MAX),
+            addresses: report
+                .leftovers
+                .iter()
+                .take(LEFTOVERS_NAMED)
+                .map(ToString::to_string)
+                .collect(),
+        }),
+        antrea: report.antrea.map(|antrea| Antrea {
+            antrea_proxy: antrea.antrea_proxy,
+            proxy_all: antrea.proxy_all,
+            proxy_load_balancer_ips: antrea.proxy_load_balancer_ips,
+        }),
+        raised_sysctls: report
+            .raised
+            .iter()
+            .map(|raised| RaisedSysctl {
+                name: raised.name.clone(),
+                before: raised.before,
+                value: raised.value,
+            })
+            .collect(),
+        conditions,
+        ..NodeProxyStateStatus::default()
+    };
+    status.set_uplinks(
+        report
+            .uplinks
+            .iter()
+            .map(|uplink| Uplink {
+                name: uplink.name.clone(),
+                mac: uplink.mac.clone(),
+                subnets: uplink.subnets.clone(),
+                arp_ignore: uplink.arp_ignore,
+                arp_announce: uplink.arp_announce,
+            })
+            .collect(),
+    );
+    status
+}
+
+/// The report that a status holds. Of the leftovers only those that are named in it come back.
+///
+/// A newer agent may say what this version does not know. A condition of an unknown type is left out; one with an unknown
+/// reason keeps its status and message, and its reason reads `Unrecognised`; an unknown status is Unknown.
+pub fn from_status(status: &NodeProxyStateStatus) -> NodeReport {
+    NodeReport {
+        mode: status.mode.unwrap_or(LiveMode::Unknown),
+        evidence: status
+            .evidence
+            .iter()
+            .map(|evidence| node::Evidence {
+                witness: evidence.witness,
+                mode: evidence.mode,
+                message: evidence.message.clone(),
+            })
+            .collect(),
+        kube_proxy: status
+            .kube_proxy
+            .as_ref()
+            .map(|proxy| node::RunningKubeProxy {
+                version: proxy.version.clone(),
+                strict_arp: proxy.strict_arp,
+                started: proxy.started_at.as_ref().map(timestamp),
+                healthy: proxy.healthy,
+            }),
+        uplinks: status
+            .uplinks
+            .iter()
+            .map(|uplink| node::Uplink {
+                name: uplink.name.clone(),
+                mac: uplink.mac.clone(),
+                subnets: uplink.subnets.clone(),
+                arp_ignore: uplink.arp_ignore,
+                arp_announce: uplink.arp_announce,
+            })
+            .collect(),
+        leftovers: status
+            .leftovers
+            .iter()
+            .flat_map(|leftovers| &leftovers.addresses)
+            .filter_map(|address| address.parse().ok())
+            .collect(),
+        antrea: status.antrea.as_ref().map(|antrea| node::Antrea {
+            antrea_proxy: antrea.antrea_proxy,
+            proxy_all: antrea.proxy_all,
+            proxy_load_balancer_ips: antrea.proxy_load_balancer_ips,
+        }),
+        raised: status
+            .raised_sysctls
+            .iter()
+            .map(|raised| node::RaisedSysctl {
+                name: raised.name.clone(),
+                before: raised.before,
+                value: raised.value,
+            })
+            .collect(),
+        conditions: status.conditions.iter().filter_map(decided).collect(),
+    }
+}
+
+/// A condition as it was decided; `None` if it is not one of a node.
+fn decided(condition: &Condition) -> Option<Decided> {
+    let kind = ConditionType::OF_NODE
+        .into_iter()
+        .find(|kind| kind.as_str() == condition.type_)?;
+    let status = [ConditionStatus::True, ConditionStatus::False]
+        .into_iter()
+        .find(|status| status.as_str() == condition.status)
+        .unwrap_or(ConditionStatus::Unknown);
+    let reason = match kind {
+        ConditionType::ModeDetected => reason::<ModeDetectedReason>(condition),
+        ConditionType::KubeProxyHealthy => reason::<KubeProxyHealthyReason>(condition),
+        ConditionType::Effective => reason::<EffectiveReason>(condition),
+        ConditionType::UplinksAnswer => reason::<UplinksAnswerReason>(condition),
+        ConditionType::StrictArpConfigured
+        | ConditionType::RolledOut
+        | ConditionType::SafeToAnnounce => None,
+    };
+    Some(Decided {
+        kind,
+        status,
+        reason: reason.unwrap_or(UNRECOGNISED),
+        message: condition.message.clone(),
+    })
+}
+
+fn reason<R: Reason>(condition: &Condition) -> Option<&'static str> {
+    R::ALL
+        .iter()
+        .map(|reason| reason.as_str())
+        .find(|reason| *reason == condition.reason)
+}
+
+/// A point in time for the API; `None` if it is beyond the years that it can say.
+fn time(timestamp: Timestamp) -> Option<Time> {
+    jiff::Timestamp::from_second(timestamp.unix_seconds())
+        .ok()
+        .map(Time)
+}
+
+#[cfg(test)]
+mod tests;
