@@ -113,3 +113,30 @@ fn every_verb_does_what_its_help_says() {
     assert_eq!(status, 1);
     assert!(stderr.contains("no bed named"), "{stderr}");
 }
+
+#[test]
+fn an_image_of_a_program_is_written_and_described() {
+    let out = std::env::temp_dir().join(format!("testbed-cli-{}.tar", std::process::id()));
+    let output = Command::new(env!("CARGO_BIN_EXE_testbed"))
+        .args(["image", "localhost/busybox:2", "/bin/busybox", "--out"])
+        .arg(&out)
+        .args(["--user", "65532", "--label", "made=here"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let bytes = std::fs::read(&out).unwrap();
+    std::fs::remove_file(&out).unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let words: Vec<&str> = said.split_whitespace().collect();
+    assert_eq!(words[0], "localhost/busybox:2", "{said}");
+    assert!(words[1].starts_with("sha256:"), "{said}");
+    assert_eq!(words[2], bytes.len().to_string(), "{said}");
+    let text = String::from_utf8_lossy(&bytes);
+    for part in [
+        r#""Entrypoint":["/busybox"]"#,
+        r#""User":"65532""#,
+        r#""Labels":{"made":"here"}"#,
+    ] {
+        assert!(text.contains(part), "no {part}");
+    }
+}

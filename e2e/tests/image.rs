@@ -122,7 +122,7 @@ struct Parsed {
 /// Follows the digests from the index to the layer and checks each digest and size.
 fn read(path: &Path) -> Parsed {
     let outer = untar(&fs::read(path).unwrap());
-    assert_eq!(outer.len(), 5, "{:?}", outer.keys());
+    assert_eq!(outer.len(), 6, "{:?}", outer.keys());
     let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
     assert_eq!(
         json(&outer["oci-layout"].contents)["imageLayoutVersion"],
@@ -142,6 +142,19 @@ fn read(path: &Path) -> Parsed {
     let layer = blob(&manifest["layers"][0]);
     assert_eq!(config["rootfs"]["diff_ids"][0], sha256(layer));
     let manifest_digest = index["manifests"][0]["digest"].as_str().unwrap().to_owned();
+    // As a docker-archive it says the same.
+    let path = |descriptor: &Value| {
+        let digest = descriptor["digest"].as_str().unwrap();
+        format!("blobs/{}", digest.replace(':', "/"))
+    };
+    assert_eq!(
+        json(&outer["manifest.json"].contents),
+        serde_json::json!([{
+            "Config": path(&manifest["config"]),
+            "RepoTags": [index["manifests"][0]["annotations"]["io.containerd.image.name"]],
+            "Layers": [path(&manifest["layers"][0])],
+        }])
+    );
     Parsed {
         layer: untar(layer),
         index,
@@ -159,6 +172,7 @@ fn sample() -> Image {
         .symlink("ls", "/usr/bin/dir")
         .dir("/tmp")
         .entrypoint(["/usr/bin/ls"])
+        .user("65532:65532")
         .cmd(["-l", "/"])
         .env("COLOUR", "none")
         .label("purpose", "test")
@@ -261,6 +275,7 @@ fn the_runtime_learns_name_and_start_command() {
     );
     let config = &image.config["config"];
     assert_eq!(config["Entrypoint"], serde_json::json!(["/usr/bin/ls"]));
+    assert_eq!(config["User"], "65532:65532");
     assert_eq!(config["Cmd"], serde_json::json!(["-l", "/"]));
     assert_eq!(config["Labels"], serde_json::json!({"purpose": "test"}));
     let env = config["Env"].as_array().unwrap();

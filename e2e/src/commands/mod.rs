@@ -1,5 +1,6 @@
 //! The command line.
 
+mod image;
 mod inspect;
 mod lifecycle;
 
@@ -126,6 +127,23 @@ enum Verb {
         /// The tar
         tar: PathBuf,
     },
+    /// Write the image of one program as a tar, without a container engine. containerd, Docker, Podman and skopeo load it;
+    /// unpacked, it is an OCI layout
+    Image {
+        /// Its name, as in localhost/web:1
+        reference: String,
+        /// What its containers run; a dynamic program brings its libraries
+        program: PathBuf,
+        /// The tar
+        #[arg(long)]
+        out: PathBuf,
+        /// Who the program runs as, as in 65532:65532 [default: root]
+        #[arg(long)]
+        user: Option<String>,
+        /// A label of the image
+        #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
+        labels: Vec<(String, String)>,
+    },
     /// Ask by ARP or NDP who answers for an address, and list the distinct MACs with their nodes
     WhoAnswers {
         /// The address
@@ -225,6 +243,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
             inspect::client(name, &client, &command)
         }
         Verb::LoadImage { tar } => lifecycle::load_image(name, &tar),
+        Verb::Image {
+            reference,
+            program,
+            out,
+            user,
+            labels,
+        } => image::write(&reference, &program, &out, user, labels),
         Verb::WhoAnswers { ip, from, json } => inspect::who_answers(name, &from, ip, json),
         Verb::Logs { log, follow } => inspect::logs(name, log.as_deref(), follow),
         Verb::Shell => inspect::shell(name),
@@ -233,6 +258,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
             Ok(testbed::supervise(&orders))
         }
     }
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| "write it as NAME=VALUE".to_owned())
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! The tar of an OCI image layout: one layer, its configuration, the manifest and the index.
 //!
+//! Docker before version 25 and `crane push` know no layouts in a tar: `manifest.json`, which those who do pass over,
+//! makes the same tar a docker-archive.
+//!
 //! The layer is streamed into its place in the tar while it is hashed; its tar header, which
 //! needs the digest and the length, is filled in afterwards. So a layer is read once, written
 //! once and never in memory.
@@ -144,12 +147,19 @@ fn write_rest(
     .to_string();
     let manifest = Blob::of(manifest_bytes.as_bytes());
     let index_bytes = index_json(reference, &manifest).to_string();
+    let docker_bytes = json!([{
+        "Config": config.path(),
+        "RepoTags": [reference],
+        "Layers": [layer.path()],
+    }])
+    .to_string();
 
     let mut tar = tar::Builder::new(file);
     for (path, bytes) in [
         (config.path(), config_bytes.as_str()),
         (manifest.path(), &manifest_bytes),
         ("index.json".to_owned(), &index_bytes),
+        ("manifest.json".to_owned(), &docker_bytes),
         ("oci-layout".to_owned(), r#"{"imageLayoutVersion":"1.0.0"}"#),
     ] {
         let mut header = header(EntryType::Regular, 0o644, bytes.len() as u64);
@@ -174,6 +184,7 @@ fn config_json(config: &Config, layer: &Blob) -> Value {
         "architecture": architecture(),
         "os": "linux",
         "config": {
+            "User": config.user,
             "Entrypoint": config.entrypoint,
             "Cmd": config.cmd,
             "Env": env,

@@ -6,7 +6,8 @@
 //!                             └─ libraries: what a dynamic program needs, by ldd
 //! ```
 //!
-//! Nodes load it with `ctr -n k8s.io images import FILE`. The same input gives the same bytes:
+//! Nodes load it with `ctr -n k8s.io images import FILE`, and so do Docker, Podman and skopeo: the tar
+//! is an OCI layout and a docker-archive at once. The same input gives the same bytes:
 //! entries are sorted, times are zero and everything belongs to root. Layers are not compressed,
 //! as nothing leaves the machine. It does not run programs of the image and needs no root.
 
@@ -36,6 +37,7 @@ pub struct Image {
 #[derive(Debug, Clone, Default)]
 struct Config {
     entrypoint: Vec<String>,
+    user: String,
     cmd: Vec<String>,
     env: Vec<(String, String)>,
     labels: BTreeMap<String, String>,
@@ -199,6 +201,13 @@ impl Image {
     /// The arguments of the entrypoint, unless the container names its own.
     pub fn cmd<S: Into<String>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
         self.config.cmd = words.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Who the entrypoint runs as, such as `65532:65532`; root unless it is said. Kubernetes proves `runAsNonRoot` by
+    /// numbers only.
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.config.user = user.into();
         self
     }
 
