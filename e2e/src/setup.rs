@@ -1,6 +1,8 @@
 //! What a bed needs of the machine, installed and built on demand: Debian packages, the nodes' kernel, the program with
 //! all of Kubernetes, the images.
 
+mod metallb;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,10 +10,13 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::cache;
+use crate::image::Image;
 use crate::image::catalog::{self, HostPrograms, Iptables};
 use crate::shell::run;
 use crate::spec::{Depth, Kernel, Spec};
 use crate::supervisor::Orders;
+
+pub use metallb::{MetalLb, metallb};
 
 /// Kubernetes, as in `controlplane/go.mod`.
 pub const KUBERNETES: &str = "1.35.4";
@@ -185,13 +190,12 @@ fn kube_proxy() -> Result<PathBuf> {
 
 /// A program of the control plane's module.
 fn go_program(name: &str, package: &str, what: &str, usual: &str) -> Result<PathBuf> {
-    let go = run(Command::new("go").arg("version"))
-        .context("Go is needed to build Kubernetes; install Go 1.25 or newer")?;
+    let go = go()?;
     let linking = format!(
         "-s -w -X k8s.io/component-base/version.gitVersion=v{KUBERNETES} \
          -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=35"
     );
-    let mut ingredients: Vec<&[u8]> = vec![go.trim().as_bytes(), linking.as_bytes()];
+    let mut ingredients: Vec<&[u8]> = vec![go.as_bytes(), linking.as_bytes()];
     ingredients.extend(CONTROLPLANE.iter().map(|(_, text)| text.as_bytes()));
     let target = cache::path(name, &ingredients);
     cache::ensure(&target, |partial| {
@@ -200,18 +204,34 @@ fn go_program(name: &str, package: &str, what: &str, usual: &str) -> Result<Path
         for (file, text) in CONTROLPLANE {
             fs::write(folder.join(file), text)?;
         }
-        let mut command = Command::new("sh");
-        command.current_dir(&folder).env("CGO_ENABLED", "0").args([
-            "-ec",
-            // -v prints a line for each package, on standard error.
-            "exec go build -v -trimpath -buildvcs=false -ldflags \"$1\" -o \"$2\" \"$3\" 2>&1",
-            "sh",
-            &linking,
-        ]);
-        command.arg(partial).arg(package);
+        let mut command = go_build(&folder, &linking, partial);
+        command.arg(package);
         cache::run_long(what, usual, &partial.with_extension("log"), &command)?;
         Ok(fs::remove_dir_all(folder)?)
     })
+}
+
+/// The version of Go.
+fn go() -> Result<String> {
+    let version = run(Command::new("go").arg("version"))
+        .context("Go is needed to build Kubernetes; install Go 1.25 or newer")?;
+    Ok(version.trim().to_owned())
+}
+
+/// `go build` of static programs in a folder; the packages are still to be added.
+fn go_build(folder: &Path, linking: &str, out: &Path) -> Command {
+    let mut command = Command::new("sh");
+    command.current_dir(folder).env("CGO_ENABLED", "0").args([
+        "-ec",
+        // -v prints a line for each package, on standard error.
+        "exec go build -v -trimpath -buildvcs=false \"$@\" 2>&1",
+        "sh",
+        "-ldflags",
+        linking,
+        "-o",
+    ]);
+    command.arg(out);
+    command
 }
 
 /// The images that every full node has.
@@ -239,16 +259,19 @@ fn images(iptables: Iptables) -> Result<Vec<PathBuf>> {
     );
     images
         .into_iter()
-        .map(|(name, image)| {
-            let target = cache::path(name, &[ingredients.as_bytes()]).with_extension("tar");
-            cache::ensure(&target, |partial| {
-                image
-                    .write(partial)
-                    .with_context(|| format!("cannot write the image {}", image.reference()))?;
-                Ok(())
-            })
-        })
+        .map(|(name, image)| write_image(name, &[ingredients.as_bytes()], &image))
         .collect()
+}
+
+/// The image in a file, written if it is not there.
+fn write_image(name: &str, ingredients: &[&[u8]], image: &Image) -> Result<PathBuf> {
+    let target = cache::path(name, ingredients).with_extension("tar");
+    cache::ensure(&target, |partial| {
+        image
+            .write(partial)
+            .with_context(|| format!("cannot write the image {}", image.reference()))?;
+        Ok(())
+    })
 }
 
 /// An empty folder to build `partial` in; what an interrupted build of the same left there is gone.

@@ -13,7 +13,11 @@ use testbed::setup;
 use testbed::spec::{Depth, Kernel, Name, Proxy, Spec};
 
 pub(super) fn setup(name: &Name, args: &UpArgs) -> Result<ExitCode> {
-    setup::prepare(&spec(name, args)?, false)?;
+    let spec = spec(name, args)?;
+    setup::prepare(&spec, false)?;
+    if spec.depth == Depth::Full {
+        setup::metallb()?;
+    }
     note("everything is installed and built");
     Ok(ExitCode::SUCCESS)
 }

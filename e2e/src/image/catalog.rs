@@ -13,6 +13,11 @@ pub const WEB: &str = "localhost/web:1";
 /// kube-proxy, under the name that kubeadm's DaemonSet has for it.
 pub const KUBE_PROXY: &str = "registry.k8s.io/kube-proxy:v1.35.4";
 
+/// MetalLB's controller, under the name that its Deployment has for it.
+pub const METALLB_CONTROLLER: &str = "quay.io/metallb/controller:v0.15.2";
+/// MetalLB's speaker, under the name that its DaemonSet has for it.
+pub const METALLB_SPEAKER: &str = "quay.io/metallb/speaker:v0.15.2";
+
 /// The port that [`web`] listens on unless its environment variable `PORT` names another.
 pub const WEB_PORT: u16 = 8080;
 
@@ -125,6 +130,23 @@ pub fn kube_proxy(program: &Path, programs: &HostPrograms, iptables: Iptables) -
     let image = with_busybox(image, &programs.busybox);
     let image = links(image, APPLETS, "/bin", "busybox");
     iptables_family(image, iptables)
+}
+
+/// MetalLB's controller, which its manifests start without naming a command.
+pub fn metallb_controller(program: &Path) -> Image {
+    alone(METALLB_CONTROLLER, program, "/controller")
+}
+
+/// MetalLB's speaker, which its manifests start without naming a command.
+pub fn metallb_speaker(program: &Path) -> Image {
+    alone(METALLB_SPEAKER, program, "/speaker")
+}
+
+/// One static program and nothing else.
+fn alone(reference: &str, program: &Path, path: &str) -> Image {
+    Image::builder(reference)
+        .file(program, path)
+        .entrypoint([path])
 }
 
 /// Every name under which the two iptables programs are called, with the plain ones
