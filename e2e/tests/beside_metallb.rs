@@ -1,0 +1,147 @@
+//! MetalLB chooses one node for each address, and kube-proxy in IPVS mode makes all of them answer: MetalLB's choice has
+//! no effect until strictARP is on.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
+
+mod metallb;
+mod plugin;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use metallb::MetalLb;
+use plugin::{Cluster, wait_for};
+use serde_json::Value;
+use testbed::Bed;
+use testbed::spec::{Proxy, StrictArp};
+
+const RANGE: &str = "10.77.0.200-10.77.0.254";
+
+#[test]
+fn metallbs_address_is_answered_by_the_node_that_metallb_chose_and_metallb_is_not_touched() {
+    let mut clock = Clock(Instant::now());
+    let bed = Bed::fixture(env!("CARGO_BIN_EXE_testbed"), "metallb")
+        .proxy(Proxy::Ipvs)
+        .strict_arp(StrictArp::False)
+        .start()
+        .unwrap();
+    let cluster = Cluster::on(bed);
+    let all: BTreeSet<String> = cluster.nodes().into_iter().collect();
+    clock.lap("a cluster of three nodes is up");
+
+    let metallb = MetalLb::install(&cluster.bed, RANGE);
+    clock.lap("MetalLB is ready");
+
+    let web = include_str!("../manifests/web.yaml");
+    cluster
+        .bed
+        .kubectl_with(&["create", "-f", "-"], web)
+        .unwrap();
+    let address = metallb.address_of("web");
+    clock.lap(&format!("MetalLB gave a Service {address}"));
+
+    wait_for("MetalLB names one node", || {
+        metallb.announcer_of("web").is_some()
+    });
+    let chosen = metallb.announcer_of("web").unwrap();
+    let said = format!("announcing from node {chosen:?} with protocol \"layer2\"");
+    wait_for("MetalLB tells so", || {
+        metallb.events_of("web").contains(&said)
+    });
+    wait_for("every node answers, whatever MetalLB chose", || {
+        cluster.bed.answering(address).unwrap() == all
+    });
+    wait_for("both Pods serve", || get(&cluster, address).is_some());
+    clock.lap(&format!("MetalLB chose {chosen}, and {all:?} answer"));
+
+    let (footprint, service) = (metallb.footprint(), service(&cluster));
+    cure(&cluster);
+    clock.lap("cured");
+
+    let only: BTreeSet<String> = [chosen.clone()].into();
+    wait_for("the chosen node answers, and no other", || {
+        cluster.bed.answering(address).unwrap() == only
+    });
+    clock.lap(&format!("{chosen} alone answers"));
+
+    forget(&cluster, address);
+    wait_for("the Service is reached", || {
+        get(&cluster, address).is_some()
+    });
+    let pods: BTreeSet<String> = (0..10).filter_map(|_| get(&cluster, address)).collect();
+    assert_eq!(
+        pods.len(),
+        2,
+        "the Pods that answered ten requests: {pods:?}"
+    );
+    assert_eq!(neighbour(&cluster, address), mac(&cluster, &chosen));
+    assert_eq!(cluster.bed.answering(address).unwrap(), only);
+    clock.lap("ten requests reached both Pods by that node");
+
+    assert_eq!(metallb.footprint(), footprint);
+    assert_eq!(self::service(&cluster), service);
+    assert_eq!(metallb.announcer_of("web"), Some(chosen));
+    clock.lap("MetalLB and its Service are as they were");
+    cluster.bed.down().unwrap();
+}
+
+/// Makes strictARP effective on every node.
+fn cure(cluster: &Cluster) {
+    cluster.mooring(&["fix", "--yes"]).expect_code(0);
+}
+
+/// The Service with all that MetalLB wrote.
+fn service(cluster: &Cluster) -> Value {
+    let text = cluster
+        .bed
+        .kubectl(&["get", "service", "web", "-o", "json"]);
+    serde_json::from_str(&text.unwrap()).unwrap()
+}
+
+/// The Pod that answers the client's request to `address`.
+fn get(cluster: &Cluster, address: IpAddr) -> Option<String> {
+    let mut curl = cluster.bed.command("client", "curl");
+    let output = curl
+        .args(["--silent", "--fail", "--max-time", "5"])
+        .arg(format!("http://{address}/"))
+        .output()
+        .unwrap();
+    let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    output.status.success().then_some(name)
+}
+
+/// Makes the client ask anew who has `address`.
+fn forget(cluster: &Cluster, address: IpAddr) {
+    let mut ip = cluster.bed.command("client", "ip");
+    let flushed = ip.args(["neigh", "flush", "to"]).arg(address.to_string());
+    assert!(flushed.status().unwrap().success());
+}
+
+/// The MAC that the client's kernel has for `address`.
+fn neighbour(cluster: &Cluster, address: IpAddr) -> String {
+    let mut ip = cluster.bed.command("client", "ip");
+    let output = ip
+        .args(["-json", "neigh", "show", "to"])
+        .arg(address.to_string())
+        .output()
+        .unwrap();
+    let entries: Value = serde_json::from_slice(&output.stdout).unwrap();
+    entries[0]["lladdr"].as_str().unwrap().to_owned()
+}
+
+/// The MAC of a node on the segment.
+fn mac(cluster: &Cluster, node: &str) -> String {
+    let nodes = cluster.bed.status().unwrap().nodes;
+    let found = nodes.iter().find(|status| status.host.name == node);
+    found.unwrap().host.mac().to_string()
+}
+
+/// Prints how long each step took.
+struct Clock(Instant);
+
+impl Clock {
+    fn lap(&mut self, what: &str) {
+        println!("{what}: {:.1} s", self.0.elapsed().as_secs_f64());
+        self.0 = Instant::now();
+    }
+}
