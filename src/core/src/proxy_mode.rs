@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+pub mod antrea;
+pub mod endpoints;
 mod live;
 mod observed;
 
