@@ -94,6 +94,8 @@ reasons! {
             RolledBack,
             /// strictARP would break Antrea's Egress before Antrea 1.7
             BreaksEgress,
+            /// mode ipvs without strictARP, in a ConfigMap that several DaemonSets of kube-proxy read
+            SharedConfigMap,
         }
         Unknown {
             /// no kube-proxy was found, and nothing that replaces it

@@ -17,14 +17,17 @@ mod elsewhere;
 pub mod finding;
 pub mod freshness;
 mod health;
+pub mod note;
 pub mod observation;
 pub mod plan;
 pub mod progress;
 pub mod reason;
+pub mod run;
 
 pub use assessment::assess;
 pub use finding::{Assessment, ConfigMapFinding, Notice, PodFinding, WorkloadFinding};
 pub use health::healthz_port;
+pub use note::{Note, NoteKind, NoteTarget};
 pub use observation::{Observation, Policy};
 pub use plan::{Patch, Plan, PodRef, Restart, Rollout};
 pub use progress::{Event, Outcome, Progress};

@@ -1,0 +1,26 @@
+//! Is it safe to announce external IPs, and if not, what is to be done? The five conditions of the ServiceProxy.
+//!
+//! ```text
+//! Assessment (what is configured) ─┐
+//! NodeViews  (what is live)        ├─ judge ─▶ ClusterVerdict: five conditions, modes, counts, notes
+//! Run        (what is being done) ─┘
+//! ```
+//!
+//! Each message says what is, why it matters and what to do next. What is not known is Unknown, never True.
+//!
+//! A node that is not Ready counts as unknown, but holds nothing back: as a rule it is off and answers nothing, and a
+//! cluster must not stop announcing because a node died. A Ready node without a reporting agent does hold back: it answers,
+//! and nobody knows for what.
+
+mod configured;
+mod effective;
+mod mode;
+mod notes;
+mod rolled_out;
+mod safe;
+mod verdict;
+
+pub use effective::{Disquiet, disquiet};
+pub use verdict::{
+    ClusterVerdict, ConfigurationFound, Counts, ExternalAddress, GuardInput, PastCondition, judge,
+};
