@@ -1,8 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Address, ArpSetting, Conf, Facility, Host, InterfaceName, IpFamily, IpvsDestination, IpvsMatch,
-    IpvsService, Link, MacAddress, NftTable, ReadError, Sysctl, SysctlError, Written,
+    Address, ArpSetting, Conf, DefaultRoute, Facility, Host, InterfaceName, IpFamily,
+    IpvsDestination, IpvsMatch, IpvsService, Link, MacAddress, NftChain, NftTable, ReadError,
+    Sysctl, SysctlError, Written,
 };
 
 /// A kernel in memory, for tests of whoever uses a [`Host`]. It starts as a fresh network namespace does, with nothing but
@@ -12,11 +13,13 @@ pub struct FakeHost {
     links: BTreeMap<u32, Link>,
     next_index: u32,
     addresses: Vec<Address>,
+    routes: BTreeMap<IpFamily, BTreeSet<DefaultRoute>>,
     /// None while the module is not loaded.
     ipvs: Option<BTreeMap<IpvsMatch, Balanced>>,
     /// By the index of the link, 0 for `all`: a renamed link keeps its own.
     sysctls: BTreeMap<(u32, ArpSetting), i32>,
-    nft: Facility<BTreeSet<NftTable>>,
+    /// None in a kernel without it.
+    nft: Option<BTreeMap<NftTable, BTreeSet<String>>>,
     legacy: BTreeMap<IpFamily, BTreeSet<String>>,
     read_only: bool,
 }
@@ -40,15 +43,19 @@ impl FakeHost {
             kind: None,
             up: false,
             carrier: false,
+            loopback: true,
+            no_arp: false,
+            controller: None,
             mtu: 65536,
         };
         Self {
             links: BTreeMap::from([(lo.index, lo)]),
             next_index: 2,
             addresses: Vec::new(),
+            routes: BTreeMap::new(),
             ipvs: None,
             sysctls: BTreeMap::new(),
-            nft: Facility::Present(BTreeSet::new()),
+            nft: Some(BTreeMap::new()),
             legacy: BTreeMap::from([
                 (IpFamily::V4, BTreeSet::new()),
                 (IpFamily::V6, BTreeSet::new()),
@@ -73,18 +80,27 @@ impl FakeHost {
             kind: Some(kind.to_owned()),
             up: false,
             carrier: false,
+            loopback: false,
+            no_arp: matches!(kind, "dummy" | "ifb"),
+            controller: None,
             mtu: 1500,
         };
         self.links.insert(index, link);
         Some(index)
     }
 
-    /// Removes a link with its addresses and sysctls.
+    /// Removes a link with its addresses, routes and sysctls; its ports are nobody's then.
     pub fn remove_link(&mut self, name: &InterfaceName) {
         if let Some(index) = self.find(name).map(|link| link.index) {
             self.links.remove(&index);
             self.addresses.retain(|address| address.link != index);
             self.sysctls.retain(|(link, _), _| *link != index);
+            for routes in self.routes.values_mut() {
+                routes.retain(|route| route.link != index);
+            }
+            for link in self.links.values_mut() {
+                link.controller = link.controller.filter(|controller| *controller != index);
+            }
         }
     }
 
@@ -105,6 +121,20 @@ impl FakeHost {
             self.addresses.retain(|other| other.place() != place);
             self.addresses.push(address);
             self.addresses.sort_by_key(Address::place);
+        }
+    }
+
+    /// Adds a default route. One whose link is not there is dropped.
+    pub fn add_default_route(&mut self, family: IpFamily, route: DefaultRoute) {
+        if self.links.contains_key(&route.link) {
+            self.routes.entry(family).or_default().insert(route);
+        }
+    }
+
+    /// Takes a default route away.
+    pub fn remove_default_route(&mut self, family: IpFamily, route: DefaultRoute) {
+        if let Some(routes) = self.routes.get_mut(&family) {
+            routes.remove(&route);
         }
     }
 
@@ -137,17 +167,18 @@ impl FakeHost {
 
     /// Adds a table of nftables; brings nftables back if it was taken away.
     pub fn add_nft_table(&mut self, table: NftTable) {
-        match &mut self.nft {
-            Facility::Present(tables) => {
-                tables.insert(table);
-            }
-            Facility::Absent => self.nft = Facility::Present(BTreeSet::from([table])),
-        }
+        self.nft.get_or_insert_default().entry(table).or_default();
+    }
+
+    /// Adds a chain of nftables, and its table if that is not there.
+    pub fn add_nft_chain(&mut self, chain: NftChain) {
+        let tables = self.nft.get_or_insert_default();
+        tables.entry(chain.table).or_default().insert(chain.name);
     }
 
     /// Makes this a kernel without nftables, as some are built.
     pub fn take_nft_away(&mut self) {
-        self.nft = Facility::Absent;
+        self.nft = None;
     }
 
     /// Adds a table of legacy iptables; brings it back if it was taken away.
@@ -216,6 +247,11 @@ impl Host for FakeHost {
         Ok(self.addresses.clone())
     }
 
+    fn default_routes(&self, family: IpFamily) -> Result<Vec<DefaultRoute>, ReadError> {
+        let routes = self.routes.get(&family);
+        Ok(routes.into_iter().flatten().copied().collect())
+    }
+
     fn ipvs_services(&self) -> Result<Facility<Vec<IpvsService>>, ReadError> {
         let Some(services) = &self.ipvs else {
             return Ok(Facility::Absent);
@@ -242,9 +278,22 @@ impl Host for FakeHost {
 
     fn nft_tables(&self) -> Result<Facility<Vec<NftTable>>, ReadError> {
         Ok(match &self.nft {
-            Facility::Absent => Facility::Absent,
-            Facility::Present(tables) => Facility::Present(tables.iter().cloned().collect()),
+            None => Facility::Absent,
+            Some(tables) => Facility::Present(tables.keys().cloned().collect()),
         })
+    }
+
+    fn nft_chains(&self) -> Result<Facility<Vec<NftChain>>, ReadError> {
+        let Some(tables) = &self.nft else {
+            return Ok(Facility::Absent);
+        };
+        let chains = tables.iter().flat_map(|(table, names)| {
+            names.iter().map(|name| NftChain {
+                table: table.clone(),
+                name: name.clone(),
+            })
+        });
+        Ok(Facility::Present(chains.collect()))
     }
 
     fn legacy_tables(&self, family: IpFamily) -> Result<Facility<Vec<String>>, ReadError> {

@@ -1,6 +1,7 @@
 use crate::{
-    Address, ArpSetting, EffectiveArp, Facility, InterfaceName, IpFamily, IpvsDestination,
-    IpvsMatch, IpvsService, Link, NftTable, ReadError, Sysctl, SysctlError, Written,
+    Address, ArpSetting, DefaultRoute, EffectiveArp, Facility, InterfaceName, IpFamily,
+    IpvsDestination, IpvsMatch, IpvsService, Link, NftChain, NftTable, ReadError, Sysctl,
+    SysctlError, Written,
 };
 
 /// What a node's kernel can be asked. Every call blocks, for milliseconds; whoever is async hands it to a thread.
@@ -29,6 +30,10 @@ pub trait Host {
     /// Every address of every link: by link, IPv4 before IPv6, then by number.
     fn addresses(&self) -> Result<Vec<Address>, ReadError>;
 
+    /// The default routes of the main table, the preferred first: by metric, then by link. One with several next hops is
+    /// there once for each link.
+    fn default_routes(&self, family: IpFamily) -> Result<Vec<DefaultRoute>, ReadError>;
+
     /// Every virtual service of IPVS, in the order of what they match.
     fn ipvs_services(&self) -> Result<Facility<Vec<IpvsService>>, ReadError>;
 
@@ -40,6 +45,9 @@ pub trait Host {
 
     /// Every table of nftables, by family and name. That the kernel loads nftables to answer cannot be helped.
     fn nft_tables(&self) -> Result<Facility<Vec<NftTable>>, ReadError>;
+
+    /// Every chain of nftables, by table and name. There can be thousands: kube-proxy makes some for each Service.
+    fn nft_chains(&self) -> Result<Facility<Vec<NftChain>>, ReadError>;
 
     /// The tables of legacy iptables that this network namespace uses, by name. Tables of iptables-nft are nftables'.
     fn legacy_tables(&self, family: IpFamily) -> Result<Facility<Vec<String>>, ReadError>;

@@ -17,6 +17,12 @@ pub struct Link {
     pub up: bool,
     /// Up, and so is what is underneath (`LOWER_UP`).
     pub carrier: bool,
+    /// The loopback (`IFF_LOOPBACK`).
+    pub loopback: bool,
+    /// It takes no part in ARP (`IFF_NOARP`), as `dummy` links and tunnels do not.
+    pub no_arp: bool,
+    /// The index of the bridge, bond or VRF that it is a port of.
+    pub controller: Option<u32>,
     /// In bytes.
     pub mtu: u32,
 }

@@ -9,6 +9,15 @@ pub struct NftTable {
     pub name: String,
 }
 
+/// A chain of nftables. The tables of iptables-nft have those of iptables, under the same names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NftChain {
+    /// The table that it is in.
+    pub table: NftTable,
+    /// Its name, unique within the table.
+    pub name: String,
+}
+
 /// `NFPROTO_*` of linux/netfilter.h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NftFamily {

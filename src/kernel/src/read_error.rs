@@ -16,10 +16,16 @@ pub enum Reading {
     IpvsServices,
     /// The destinations of one service of IPVS.
     IpvsDestinations,
+    /// The routes.
+    Routes,
     /// The tables of nftables.
     NftTables,
+    /// The chains of nftables.
+    NftChains,
     /// The tables of legacy iptables.
     LegacyTables,
+    /// What changes.
+    Changes,
 }
 
 /// Why a reading of the kernel came to nothing. None of these says that there was nothing to read.
@@ -84,8 +90,11 @@ impl fmt::Display for Reading {
             Self::Addresses => "addresses",
             Self::IpvsServices => "IPVS services",
             Self::IpvsDestinations => "IPVS destinations",
+            Self::Routes => "routes",
             Self::NftTables => "tables of nftables",
+            Self::NftChains => "chains of nftables",
             Self::LegacyTables => "tables of legacy iptables",
+            Self::Changes => "changes of links, addresses and routes",
         })
     }
 }

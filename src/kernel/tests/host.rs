@@ -5,11 +5,11 @@ mod world;
 use std::time::Duration;
 
 use mooring_kernel::{
-    Address, AddressFlags, AddressScope, ArpSetting, EffectiveArp, Facility, Forwarding,
-    InterfaceName, IpFamily, IpvsDestination, IpvsMatch, IpvsProtocol, IpvsService, Lifetime, Link,
-    NftFamily, NftTable, Sysctl, SysctlError, Written,
+    Address, AddressFlags, AddressScope, ArpSetting, DefaultRoute, EffectiveArp, Facility,
+    Forwarding, InterfaceName, IpFamily, IpvsDestination, IpvsMatch, IpvsProtocol, IpvsService,
+    Lifetime, Link, Monitor, News, NftChain, NftFamily, NftTable, Sysctl, SysctlError, Written,
 };
-use world::both;
+use world::{both, real};
 
 fn name(text: &str) -> InterfaceName {
     InterfaceName::new(text).expect("a valid name")
@@ -160,6 +160,9 @@ fn links_are_listed_by_index_with_their_kind_and_state() {
             kind: None,
             up: false,
             carrier: false,
+            loopback: true,
+            no_arp: false,
+            controller: None,
             mtu: 65536,
         };
         assert_eq!(links[0], lo);
@@ -169,10 +172,81 @@ fn links_are_listed_by_index_with_their_kind_and_state() {
         assert_eq!((up.up, up.carrier, up.mtu), (true, true, 1400));
         for link in &links[1..] {
             assert_eq!(link.kind.as_deref(), Some("ifb"));
+            assert!(link.no_arp && !link.loopback, "{link:?}");
+            assert_eq!(link.controller, None);
         }
         assert_ne!(links[1].mac, links[2].mac);
         assert!(links[1].mac.is_some());
         assert_ne!(links[3].index, links[2].index + 1, "no index is used twice");
+    });
+}
+
+#[test]
+fn a_port_names_its_controller_until_that_is_gone() {
+    both("controller", |world| {
+        world.add_link("port0");
+        if !world.add_bridge("br0") {
+            return;
+        }
+        world.make_port("port0", "br0");
+        let find = |links: Vec<Link>, of: &str| links.into_iter().find(|l| l.name == name(of));
+        let links = world.host().links().unwrap();
+        let bridge = find(links.clone(), "br0").unwrap();
+        assert_eq!(bridge.kind.as_deref(), Some("bridge"));
+        let port = find(links, "port0").unwrap();
+        assert_eq!(port.controller, Some(bridge.index));
+        world.remove_link("br0");
+        let port = find(world.host().links().unwrap(), "port0").unwrap();
+        assert_eq!(port.controller, None);
+    });
+}
+
+#[test]
+fn default_routes_are_listed_by_metric_and_leave_with_their_link() {
+    both("default-routes", |world| {
+        let (v4, v6) = (IpFamily::V4, IpFamily::V6);
+        assert_eq!(world.host().default_routes(v4), Ok(vec![]));
+        for link in ["up0", "up1"] {
+            world.add_link(link);
+            world.set_up(link, 1500);
+        }
+        let links = world.host().links().unwrap();
+        let index = |of| links.iter().find(|l| l.name == name(of)).unwrap().index;
+        let route = |metric, of| DefaultRoute {
+            metric,
+            link: index(of),
+        };
+        world.add_default_route(v4, "up0", route(200, "up0"));
+        world.add_default_route(v4, "up1", route(100, "up1"));
+        world.add_default_route(v6, "up0", route(77, "up0"));
+        let listed = vec![route(100, "up1"), route(200, "up0")];
+        assert_eq!(world.host().default_routes(v4), Ok(listed));
+        let listed = vec![route(77, "up0")];
+        assert_eq!(world.host().default_routes(v6), Ok(listed));
+        world.remove_link("up1");
+        let left = vec![route(200, "up0")];
+        assert_eq!(world.host().default_routes(v4), Ok(left));
+    });
+}
+
+#[test]
+fn a_monitor_tells_of_links_and_addresses_and_of_a_burst_once() {
+    real("monitor", |world| {
+        let quiet = Duration::from_millis(100);
+        let mut monitor = Monitor::open(quiet, 20 * quiet).unwrap();
+        world.add_link("up0");
+        for last in 1..=50 {
+            world.change("ip", &format!("address add 10.9.0.{last}/32 dev up0"));
+        }
+        assert_eq!(monitor.wait(), Ok(News::Changed));
+        // Whatever is left of it is over by now.
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || tell.send(monitor.wait()));
+        let silence = told.recv_timeout(3 * quiet);
+        assert!(silence.is_err(), "{silence:?}");
+        world.change("ip", "link set up0 up");
+        let news = told.recv_timeout(Duration::from_secs(10));
+        assert_eq!(news, Ok(Ok(News::Changed)));
     });
 }
 
@@ -320,6 +394,34 @@ fn nft_tables_are_listed_by_family_and_name() {
         }
         let listed = vec![both, four, nat, six];
         assert_eq!(world.host().nft_tables(), Ok(Facility::Present(listed)));
+    });
+}
+
+#[test]
+fn nft_chains_are_listed_by_table_and_name() {
+    both("nft-chains", |world| {
+        if world.no_nft_tables_yet() == Facility::Absent {
+            return;
+        }
+        let chain = |family, table: &str, name: &str| NftChain {
+            table: NftTable {
+                family,
+                name: table.to_owned(),
+            },
+            name: name.to_owned(),
+        };
+        let services = chain(NftFamily::Ip, "kube-proxy", "services");
+        let masquerading = chain(NftFamily::Ip, "kube-proxy", "masquerading");
+        let nat = chain(NftFamily::Ip, "nat", "KUBE-SERVICES");
+        let six = chain(NftFamily::Ip6, "kube-proxy", "services");
+        for chain in [&six, &services, &nat, &masquerading] {
+            if !world.add_nft_table(&chain.table) {
+                return;
+            }
+            world.add_nft_chain(chain);
+        }
+        let listed = vec![masquerading, services, nat, six];
+        assert_eq!(world.host().nft_chains(), Ok(Facility::Present(listed)));
     });
 }
 

@@ -13,6 +13,7 @@ const RTM_GETLINK: u16 = 18;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_KIND: u16 = 1;
 
@@ -34,11 +35,12 @@ pub(super) fn read() -> Result<Vec<Link>, ReadError> {
     Ok(links)
 }
 
-/// Four attributes of some seventy are looked at. `LinkMessage` would read them all, and one that it does not know or a
+/// Five attributes of some seventy are looked at. `LinkMessage` would read them all, and one that it does not know or a
 /// name that is not UTF-8 would hide every link of the node.
 fn decode(payload: &[u8]) -> Result<Link, String> {
     let header = LinkHeader::parse(payload).map_err(|error| error.to_string())?;
     let (mut name, mut mac, mut kind, mut mtu) = (None, None, None, None);
+    let mut controller = None;
     let attributes = payload.get(header.buffer_len()..).unwrap_or_default();
     for attribute in NlasIterator::new(attributes) {
         let attribute = attribute.map_err(|error| error.to_string())?;
@@ -50,6 +52,9 @@ fn decode(payload: &[u8]) -> Result<Link, String> {
             }
             IFLA_ADDRESS => mac = value.try_into().ok().filter(|mac| *mac != [0; 6]),
             IFLA_MTU => mtu = Some(parse_u32(value).map_err(|error| error.to_string())?),
+            IFLA_MASTER => {
+                controller = Some(parse_u32(value).map_err(|error| error.to_string())?);
+            }
             IFLA_LINKINFO => kind = info_kind(value)?,
             _ => {}
         }
@@ -62,6 +67,9 @@ fn decode(payload: &[u8]) -> Result<Link, String> {
         kind,
         up: header.flags.contains(LinkFlags::Up),
         carrier: header.flags.contains(LinkFlags::LowerUp),
+        loopback: header.flags.contains(LinkFlags::Loopback),
+        no_arp: header.flags.contains(LinkFlags::Noarp),
+        controller,
         mtu: mtu.ok_or_else(|| missing("MTU"))?,
     })
 }

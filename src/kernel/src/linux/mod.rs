@@ -2,15 +2,19 @@ mod address;
 mod ipvs;
 mod legacy;
 mod link;
+mod monitor;
 mod netlink;
 mod nft;
+mod route;
 mod sysctl;
 
 use std::path::PathBuf;
 
+pub use monitor::{Monitor, News};
+
 use crate::{
-    Address, Facility, Host, IpFamily, IpvsDestination, IpvsMatch, IpvsService, Link, NftTable,
-    ReadError, Sysctl, SysctlError, Written,
+    Address, DefaultRoute, Facility, Host, IpFamily, IpvsDestination, IpvsMatch, IpvsService, Link,
+    NftChain, NftTable, ReadError, Sysctl, SysctlError, Written,
 };
 
 /// The kernel this process runs on, in the network namespace of the calling thread.
@@ -59,6 +63,10 @@ impl Host for LinuxHost {
         address::read()
     }
 
+    fn default_routes(&self, family: IpFamily) -> Result<Vec<DefaultRoute>, ReadError> {
+        route::defaults(family)
+    }
+
     fn ipvs_services(&self) -> Result<Facility<Vec<IpvsService>>, ReadError> {
         ipvs::services()
     }
@@ -72,6 +80,10 @@ impl Host for LinuxHost {
 
     fn nft_tables(&self) -> Result<Facility<Vec<NftTable>>, ReadError> {
         nft::tables()
+    }
+
+    fn nft_chains(&self) -> Result<Facility<Vec<NftChain>>, ReadError> {
+        nft::chains()
     }
 
     fn legacy_tables(&self, family: IpFamily) -> Result<Facility<Vec<String>>, ReadError> {

@@ -3,33 +3,49 @@ use netlink_sys::protocols::NETLINK_NETFILTER;
 
 use super::link::until_zero;
 use super::netlink::Dump;
-use crate::{Facility, NftFamily, NftTable, ReadError, Reading};
+use crate::{Facility, NftChain, NftFamily, NftTable, ReadError, Reading};
 
 /// `NFNL_SUBSYS_NFTABLES` in the upper byte, then `NFT_MSG_*` (linux/netfilter/nf_tables.h).
 const NFT_MSG_NEWTABLE: u16 = 10 << 8;
 const NFT_MSG_GETTABLE: u16 = 10 << 8 | 1;
+const NFT_MSG_NEWCHAIN: u16 = 10 << 8 | 3;
+const NFT_MSG_GETCHAIN: u16 = 10 << 8 | 4;
 const NFTA_TABLE_NAME: u16 = 1;
+const NFTA_CHAIN_TABLE: u16 = 1;
+const NFTA_CHAIN_NAME: u16 = 3;
 /// `nfgenmsg`: family, version, resource id.
 const HEADER: usize = 4;
 const EINVAL: i32 = 22;
 const EPROTONOSUPPORT: i32 = 93;
 
 pub(super) fn tables() -> Result<Facility<Vec<NftTable>>, ReadError> {
+    dump(Reading::NftTables, NFT_MSG_GETTABLE, |kind, payload| {
+        (kind == NFT_MSG_NEWTABLE).then(|| table(payload))
+    })
+}
+
+pub(super) fn chains() -> Result<Facility<Vec<NftChain>>, ReadError> {
+    dump(Reading::NftChains, NFT_MSG_GETCHAIN, |kind, payload| {
+        (kind == NFT_MSG_NEWCHAIN).then(|| chain(payload))
+    })
+}
+
+fn dump<T: Ord>(
+    reading: Reading,
+    message_type: u16,
+    decode: impl Fn(u16, &[u8]) -> Option<Result<T, String>>,
+) -> Result<Facility<Vec<T>>, ReadError> {
     let every_family = [0; HEADER];
     let dump = Dump {
-        reading: Reading::NftTables,
+        reading,
         protocol: NETLINK_NETFILTER,
-        message_type: NFT_MSG_GETTABLE,
+        message_type,
         payload: &every_family,
     };
-    let tables = dump.run(|kind, payload| match kind {
-        NFT_MSG_NEWTABLE => table(payload).map(Some),
-        _ => Ok(None),
-    });
-    match tables {
-        Ok(mut tables) => {
-            tables.sort();
-            Ok(Facility::Present(tables))
+    match dump.run(|kind, payload| decode(kind, payload).transpose()) {
+        Ok(mut items) => {
+            items.sort();
+            Ok(Facility::Present(items))
         }
         // No nfnetlink at all, or nobody behind it for nftables (`nfnetlink_rcv_msg`); the question itself has no other
         // reason to be invalid.
@@ -42,20 +58,42 @@ pub(super) fn tables() -> Result<Facility<Vec<NftTable>>, ReadError> {
 }
 
 fn table(payload: &[u8]) -> Result<NftTable, String> {
+    let (family, [name]) = texts(payload, [NFTA_TABLE_NAME])?;
+    let name = name.ok_or("a table has no name")?;
+    Ok(NftTable { family, name })
+}
+
+fn chain(payload: &[u8]) -> Result<NftChain, String> {
+    let (family, [table, name]) = texts(payload, [NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME])?;
+    let table = table.ok_or("a chain has no table")?;
+    let table = NftTable {
+        family,
+        name: table,
+    };
+    let name = name.ok_or("a chain has no name")?;
+    Ok(NftChain { table, name })
+}
+
+/// The family, and the attributes of these numbers.
+fn texts<const N: usize>(
+    payload: &[u8],
+    numbers: [u16; N],
+) -> Result<(NftFamily, [Option<String>; N]), String> {
     let (header, attributes) = payload
         .split_at_checked(HEADER)
-        .ok_or("a table is shorter than its header")?;
+        .ok_or("an answer is shorter than its header")?;
+    let mut texts = [const { None }; N];
     for attribute in NlasIterator::new(attributes) {
         let attribute = attribute.map_err(|error| error.to_string())?;
-        if attribute.kind() == NFTA_TABLE_NAME {
-            let name = String::from_utf8_lossy(until_zero(attribute.value()));
-            return Ok(NftTable {
-                family: NftFamily::from(header[0]),
-                name: name.into_owned(),
-            });
+        if let Some(place) = numbers
+            .iter()
+            .position(|number| *number == attribute.kind())
+        {
+            let text = String::from_utf8_lossy(until_zero(attribute.value()));
+            texts[place] = Some(text.into_owned());
         }
     }
-    Err("a table has no name".to_owned())
+    Ok((NftFamily::from(header[0]), texts))
 }
 
 #[cfg(test)]

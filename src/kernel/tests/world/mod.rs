@@ -8,8 +8,8 @@ use std::process::Command;
 use std::thread;
 
 use mooring_kernel::{
-    Address, ArpSetting, Facility, FakeHost, Host, InterfaceName, IpFamily, IpvsDestination,
-    IpvsMatch, IpvsService, LinuxHost, NftTable, Sysctl,
+    Address, ArpSetting, DefaultRoute, Facility, FakeHost, Host, InterfaceName, IpFamily,
+    IpvsDestination, IpvsMatch, IpvsService, LinuxHost, NftChain, NftTable, Sysctl,
 };
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -25,6 +25,11 @@ pub(crate) enum World {
 /// model is asked, and the reason is printed.
 pub(crate) fn both(story_name: &str, story: fn(&mut World)) {
     story(&mut World::Fake(FakeHost::new()));
+    real(story_name, story);
+}
+
+/// Tells `story` to the kernel alone, in a namespace of its own.
+pub(crate) fn real(story_name: &str, story: fn(&mut World)) {
     if !Uid::effective().is_root() {
         skip(&format!(
             "{story_name}: a network namespace of its own takes root"
@@ -95,6 +100,62 @@ impl World {
             Self::Fake(host) => host.remove_link(&InterfaceName::new(name).expect("world")),
             Self::Linux(_) => ip(["link", "delete", name]),
         }
+    }
+
+    /// A kernel that cannot make bridges is left alone, and the reason is printed.
+    pub(crate) fn add_bridge(&mut self, name: &str) -> bool {
+        match self {
+            Self::Fake(host) => {
+                let name = InterfaceName::new(name).expect("world");
+                host.add_link(name, "bridge").expect("a new link");
+            }
+            Self::Linux(_) => {
+                if attempt("ip", &["link", "add", name, "type", "bridge"]).is_err() {
+                    skip("this kernel makes no bridges");
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    pub(crate) fn make_port(&mut self, name: &str, controller: &str) {
+        match self {
+            Self::Fake(host) => {
+                let links = host.links().expect("world");
+                let index = links
+                    .iter()
+                    .find(|link| link.name.to_string() == controller)
+                    .map(|link| link.index);
+                host.change_link(&InterfaceName::new(name).expect("world"), |link| {
+                    link.controller = index;
+                });
+            }
+            Self::Linux(_) => ip(["link", "set", name, "master", controller]),
+        }
+    }
+
+    /// The link is that of the route.
+    pub(crate) fn add_default_route(&mut self, family: IpFamily, name: &str, route: DefaultRoute) {
+        match self {
+            Self::Fake(host) => host.add_default_route(family, route),
+            Self::Linux(_) => {
+                let family = match family {
+                    IpFamily::V4 => "-4",
+                    IpFamily::V6 => "-6",
+                };
+                let metric = route.metric.to_string();
+                ip([
+                    family, "route", "add", "default", "dev", name, "metric", &metric,
+                ]);
+            }
+        }
+    }
+
+    /// Has the thread run a program, its arguments separated by blanks.
+    pub(crate) fn change(&mut self, program: &str, arguments: &str) {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        run(program, &arguments);
     }
 
     pub(crate) fn rename(&mut self, from: &str, to: &str) {
@@ -220,6 +281,20 @@ impl World {
                 false
             }
             Err(complaint) => panic!("nft: {complaint}"),
+        }
+    }
+
+    /// The table is there.
+    pub(crate) fn add_nft_chain(&mut self, chain: &NftChain) {
+        match self {
+            Self::Fake(host) => host.add_nft_chain(chain.clone()),
+            Self::Linux(_) => {
+                let family = chain.table.family.to_string();
+                run(
+                    "nft",
+                    &["add", "chain", &family, &chain.table.name, &chain.name],
+                );
+            }
         }
     }
 

@@ -1,0 +1,8 @@
+/// A route to everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DefaultRoute {
+    /// Of several, the kernel takes the one with the lowest.
+    pub metric: u32,
+    /// The index of the link that it leaves by.
+    pub link: u32,
+}
