@@ -1,0 +1,219 @@
+//! Metrics, in the OpenMetrics format.
+
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use mooring_core::node::{ArpSetting, NodeReport};
+use mooring_core::proxy_mode::LiveMode;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::api::Trouble;
+use crate::enforce::Outcome;
+
+type Labels<const N: usize> = [(&'static str, String); N];
+
+/// Everything that is counted.
+pub(crate) struct Metrics {
+    registry: Registry,
+    live_mode: Family<Labels<1>, Gauge>,
+    condition: Family<Labels<3>, Gauge>,
+    arp: Family<Labels<2>, Gauge>,
+    observations: Counter,
+    observation_seconds: Gauge<f64, AtomicU64>,
+    state_writes: Family<Labels<1>, Counter>,
+    sysctl_writes: Family<Labels<1>, Counter>,
+    api_errors: Family<Labels<1>, Counter>,
+    api_unreachable: Gauge<f64, AtomicU64>,
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("mooring_agent");
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The agent itself", version);
+        let mut new = Self {
+            live_mode: Family::default(),
+            condition: Family::default(),
+            arp: Family::default(),
+            observations: Counter::default(),
+            observation_seconds: Gauge::default(),
+            state_writes: Family::default(),
+            sysctl_writes: Family::default(),
+            api_errors: Family::default(),
+            api_unreachable: Gauge::default(),
+            registry: Registry::default(),
+        };
+        registry.register(
+            "live_mode",
+            "1 for what handles Service traffic on this node, 0 for everything else",
+            new.live_mode.clone(),
+        );
+        registry.register(
+            "condition",
+            "1 for each condition of this node, with its status and reason",
+            new.condition.clone(),
+        );
+        registry.register(
+            "arp_effective",
+            "The effective arp_ignore and arp_announce of each uplink",
+            new.arp.clone(),
+        );
+        registry.register(
+            "observations",
+            "Looks at the node",
+            new.observations.clone(),
+        );
+        registry.register_with_unit(
+            "last_observation",
+            "How long the last look at the node took",
+            Unit::Seconds,
+            new.observation_seconds.clone(),
+        );
+        registry.register(
+            "state_writes",
+            "Writes of the NodeProxyState, by result",
+            new.state_writes.clone(),
+        );
+        registry.register(
+            "sysctl_writes",
+            "Writes of ARP sysctls, by result",
+            new.sysctl_writes.clone(),
+        );
+        registry.register(
+            "api_errors",
+            "Answers of the API server that were none, by kind",
+            new.api_errors.clone(),
+        );
+        registry.register_with_unit(
+            "api_unreachable",
+            "For how long the API server could not be reached; 0 while it can",
+            Unit::Seconds,
+            new.api_unreachable.clone(),
+        );
+        new.registry = registry;
+        new
+    }
+
+    /// A look at the node, and what it came to.
+    pub(crate) fn observed(&self, report: &NodeReport, took: Duration) {
+        self.observations.inc();
+        self.observation_seconds.set(took.as_secs_f64());
+        for mode in LiveMode::ALL {
+            let label = [("mode", mode.to_string())];
+            let live = i64::from(mode == report.mode);
+            self.live_mode.get_or_create(&label).set(live);
+        }
+        self.condition.clear();
+        for condition in &report.conditions {
+            let labels = [
+                ("type", condition.kind.to_string()),
+                ("status", condition.status.to_string()),
+                ("reason", condition.reason.to_owned()),
+            ];
+            self.condition.get_or_create(&labels).set(1);
+        }
+        self.arp.clear();
+        for uplink in &report.uplinks {
+            for setting in ArpSetting::BOTH {
+                let value = match setting {
+                    ArpSetting::Ignore => uplink.arp_ignore,
+                    ArpSetting::Announce => uplink.arp_announce,
+                };
+                let labels = [
+                    ("interface", uplink.name.clone()),
+                    ("sysctl", setting.to_string()),
+                ];
+                self.arp.get_or_create(&labels).set(value.into());
+            }
+        }
+    }
+
+    /// The NodeProxyState was written, or not.
+    pub(crate) fn state_written<T>(&self, result: &Result<T, Trouble>) {
+        let label = result.as_ref().map_or_else(Trouble::label, |_| "ok");
+        count(&self.state_writes, "result", label);
+    }
+
+    /// A sysctl was written, or not.
+    pub(crate) fn sysctl_written(&self, outcome: &Outcome) {
+        let label = match outcome {
+            Outcome::Written => "ok",
+            Outcome::Moved => "moved",
+            Outcome::Failed(_) => "failed",
+        };
+        count(&self.sysctl_writes, "result", label);
+    }
+
+    /// The API server did not give what was asked for.
+    pub(crate) fn api_error(&self, trouble: &Trouble) {
+        count(&self.api_errors, "kind", trouble.label());
+    }
+
+    /// All of it, as text.
+    pub(crate) fn text(&self, api_unreachable: Duration) -> String {
+        self.api_unreachable.set(api_unreachable.as_secs_f64());
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("invariant: a String takes any text");
+        text
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+fn count(family: &Family<Labels<1>, Counter>, name: &'static str, value: &str) {
+    family.get_or_create(&[(name, value.to_owned())]).inc();
+}
+
+#[cfg(test)]
+mod tests {
+    use mooring_core::node::Uplink;
+
+    use super::*;
+
+    #[test]
+    fn the_text_names_the_mode_the_uplinks_and_the_outage() {
+        let metrics = Metrics::new();
+        let uplink = |name: &str, arp_ignore| Uplink {
+            name: name.to_owned(),
+            mac: "02:00:00:00:00:01".to_owned(),
+            subnets: vec![],
+            arp_ignore,
+            arp_announce: 2,
+        };
+        let mut report = NodeReport {
+            mode: LiveMode::Ipvs,
+            uplinks: vec![uplink("eth0", 0), uplink("eth1", 1)],
+            ..NodeReport::default()
+        };
+        metrics.observed(&report, Duration::from_millis(3));
+        report.uplinks.pop();
+        metrics.observed(&report, Duration::from_millis(3));
+        metrics.state_written(&Ok(()));
+        metrics.state_written::<()>(&Err(Trouble::NotFound));
+        let text = metrics.text(Duration::from_millis(1500));
+        for line in [
+            r#"mooring_agent_live_mode{mode="ipvs"} 1"#,
+            r#"mooring_agent_live_mode{mode="iptables"} 0"#,
+            r#"mooring_agent_arp_effective{interface="eth0",sysctl="arp_ignore"} 0"#,
+            "mooring_agent_observations_total 2",
+            r#"mooring_agent_state_writes_total{result="ok"} 1"#,
+            r#"mooring_agent_state_writes_total{result="not_found"} 1"#,
+            "mooring_agent_api_unreachable_seconds 1.5",
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line}\n{text}");
+        }
+        assert!(!text.contains("eth1"), "an uplink that is gone\n{text}");
+    }
+}

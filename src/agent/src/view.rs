@@ -1,0 +1,217 @@
+//! What the API server has said so far, and what follows for the agent from it. It reads and writes nothing itself.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mooring_api::ServiceProxy;
+use mooring_api::node_proxy_state::from_status;
+use mooring_core::kube_proxy::snapshot::{ConfigMap, ObjectName, Pod};
+use mooring_core::node::sysctls::Wish;
+use mooring_core::node::{self, RaisedSysctl, Role};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::api::{Heard, Kept, Source, Trouble};
+use crate::enforce;
+
+/// How long a report is held back at the start until the Pods and their ConfigMaps are known: without them it would say
+/// less than what the agent before this one said.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What has been heard.
+pub(crate) struct View {
+    started: Instant,
+    pods: Option<Vec<Pod>>,
+    config_maps: BTreeMap<ObjectName, Option<ConfigMap>>,
+    service_proxy: Option<Option<Box<ServiceProxy>>>,
+    kept: Option<Option<Kept>>,
+    remembered: Option<Vec<RaisedSysctl>>,
+    troubles: BTreeMap<Source, Trouble>,
+}
+
+/// Which processes of kube-proxy the Pods show: while it is the same, so are they.
+pub(crate) type Processes = Vec<(String, Vec<(Option<i64>, i32)>)>;
+
+// === impl View ===
+
+impl View {
+    pub(crate) fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            pods: None,
+            config_maps: BTreeMap::new(),
+            service_proxy: None,
+            kept: None,
+            remembered: None,
+            troubles: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in what a watch said.
+    pub(crate) fn take(&mut self, heard: Heard) {
+        match heard {
+            Heard::Pods(pods) => self.pods = Some(pods),
+            Heard::ConfigMap(name, map) => {
+                self.config_maps.insert(name, map.map(|map| *map));
+            }
+            Heard::ServiceProxy(object) => self.service_proxy = Some(object),
+            Heard::State(object) => self.take_state(object.map(|object| Kept::from(*object))),
+            Heard::Trouble(source, trouble) => self.take_trouble(source, trouble),
+            Heard::Fine(source) => {
+                let former = self.troubles.remove(&source);
+                if former.is_some_and(|trouble| !trouble.is_unreachable()) {
+                    info!(what = %source, "can be read now");
+                }
+            }
+        }
+    }
+
+    fn take_state(&mut self, kept: Option<Kept>) {
+        let known = self.kept.as_ref().and_then(Option::as_ref);
+        if let (Some(known), Some(heard)) = (known, &kept)
+            && is_older(&heard.resource_version, &known.resource_version)
+        {
+            return;
+        }
+        // What this process raised it knows better than the API does.
+        let raised = || kept.as_ref().map(raised_of).unwrap_or_default();
+        self.remembered.get_or_insert_with(raised);
+        self.kept = Some(kept);
+    }
+
+    fn take_trouble(&mut self, source: Source, trouble: Trouble) {
+        if trouble == Trouble::NotFound {
+            match source {
+                Source::ServiceProxy => self.service_proxy = Some(None),
+                Source::State => self.take_state(None),
+                _ => {}
+            }
+        }
+        let former = self.troubles.insert(source.clone(), trouble.clone());
+        if trouble.is_unreachable() || former.as_ref() == Some(&trouble) {
+            return;
+        }
+        match (&source, &trouble) {
+            (Source::ServiceProxy | Source::State, Trouble::NotFound) => warn!(
+                what = %source,
+                "Mooring's CustomResourceDefinitions are not installed: apply manifests/crds; trying again every 2 s"
+            ),
+            (Source::ConfigMap(_), Trouble::Denied(reason)) => warn!(
+                what = %source,
+                %reason,
+                "a ConfigMap that a Pod mounts cannot be read, so what is said about its content is missing: grant the \
+                 agent list and watch on it"
+            ),
+            (_, trouble) => warn!(what = %source, reason = %trouble, "cannot be read"),
+        }
+    }
+
+    /// The object was written, and stands so.
+    pub(crate) fn written(&mut self, kept: Kept) {
+        self.remembered = Some(raised_of(&kept));
+        self.kept = Some(Some(kept));
+    }
+
+    /// The ConfigMaps to follow. Those that are no longer among them are forgotten.
+    pub(crate) fn wanted_config_maps(&mut self) -> Vec<ObjectName> {
+        let wanted = node::config_maps(self.pods());
+        self.config_maps.retain(|name, _| wanted.contains(name));
+        self.troubles.retain(|source, _| match source {
+            Source::ConfigMap(name) => wanted.contains(name),
+            _ => true,
+        });
+        wanted.into_iter().collect()
+    }
+
+    /// The Pods of interest; none also while they are unknown.
+    pub(crate) fn pods(&self) -> &[Pod] {
+        self.pods.as_deref().unwrap_or_default()
+    }
+
+    /// The Pods, if they are known.
+    pub(crate) fn known_pods(&self) -> Option<Vec<Pod>> {
+        self.pods.clone()
+    }
+
+    /// The ConfigMaps that could be read.
+    pub(crate) fn config_maps(&self) -> Vec<ConfigMap> {
+        self.config_maps.values().flatten().cloned().collect()
+    }
+
+    pub(crate) fn processes(&self) -> Processes {
+        let proxies = self
+            .pods()
+            .iter()
+            .filter(|pod| Role::of(pod) == Some(Role::KubeProxy));
+        let containers = |pod: &Pod| {
+            let of = pod.containers.iter();
+            of.map(|container| {
+                let started = container.started.map(|started| started.unix_seconds());
+                (started, container.restarts)
+            })
+            .collect()
+        };
+        proxies
+            .map(|pod| (pod.metadata.uid.clone(), containers(pod)))
+            .collect()
+    }
+
+    /// What is wanted of the sysctls; `None` while nobody has said.
+    pub(crate) fn wish(&self) -> Option<Wish> {
+        let service_proxy = self.service_proxy.as_ref()?;
+        Some(enforce::wish(service_proxy.as_deref()))
+    }
+
+    /// What was raised, and is to be put back one day; `None` while it is not known.
+    pub(crate) fn remembered(&self) -> Option<&[RaisedSysctl]> {
+        self.remembered.as_deref()
+    }
+
+    /// What of it stands in the API.
+    pub(crate) fn stored(&self) -> Vec<RaisedSysctl> {
+        let kept = self.kept.as_ref().and_then(Option::as_ref);
+        kept.map(raised_of).unwrap_or_default()
+    }
+
+    /// The object as it stands in the API: `None` while that is unknown, and then whether there is one.
+    pub(crate) fn kept(&self) -> Option<Option<&Kept>> {
+        self.kept.as_ref().map(Option::as_ref)
+    }
+
+    /// Whether enough is known for a first report.
+    pub(crate) fn is_settled(&mut self) -> bool {
+        let wanted = self.wanted_config_maps();
+        let answered = |name: &ObjectName| {
+            self.config_maps.contains_key(name)
+                || self.troubles.contains_key(&Source::ConfigMap(name.clone()))
+        };
+        self.started.elapsed() >= PATIENCE || (self.pods.is_some() && wanted.iter().all(answered))
+    }
+
+    /// Why it is unknown what stands in the API.
+    pub(crate) fn state_trouble(&self) -> Option<&Trouble> {
+        self.troubles.get(&Source::State)
+    }
+
+    /// Why the API server cannot be reached, if it cannot.
+    pub(crate) fn unreachable(&self) -> Option<&Trouble> {
+        self.troubles
+            .values()
+            .find(|trouble| trouble.is_unreachable())
+    }
+}
+
+fn raised_of(kept: &Kept) -> Vec<RaisedSysctl> {
+    from_status(&kept.status).raised
+}
+
+/// Resource versions of one object can be compared, as numbers; those of a server that writes them otherwise are not.
+fn is_older(version: &str, than: &str) -> bool {
+    match (version.parse::<u64>(), than.parse::<u64>()) {
+        (Ok(version), Ok(than)) => version < than,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;
