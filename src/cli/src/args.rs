@@ -105,7 +105,8 @@ pub(crate) enum Verb {
 ///
 /// Shows where kube-proxy runs, what its configuration says about the mode and strictARP, who keeps that configuration
 /// in shape, and whether each pod started after it last changed - kube-proxy reads it only when it starts. The first line
-/// is the verdict, with its reason in parentheses; the next one says what to do.
+/// is the verdict, with its reason in parentheses; the next one says what to do. Where Mooring's agents run, what they see
+/// on the nodes now - live modes and ARP sysctls - is part of the verdict.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -114,7 +115,7 @@ Examples:
 
 Exit status: 0 safe, 1 not safe, 2 could not tell (or an error).
 
-Permissions: list daemonsets and pods; get the ConfigMap that kube-proxy mounts; list nodes (optional).")]
+Permissions: list daemonsets and pods; get the ConfigMap that kube-proxy mounts; list nodes and nodeproxystates (optional).")]
 pub(crate) struct CheckArguments {
     /// How to print
     #[arg(

@@ -78,6 +78,7 @@ fn for_people(found: &Assessment, style: Style) -> String {
     push_table(&mut text, workloads(found));
     push_table(&mut text, config_maps(found));
     push_table(&mut text, pods(found));
+    push_table(&mut text, live(found));
     let warnings = warnings(found, style);
     if !warnings.is_empty() {
         text.push('\n');
@@ -158,6 +159,35 @@ fn pods(found: &Assessment) -> Option<Table> {
         ]
     });
     let header = ["NODE", "POD", "STARTED", "AFTER LAST CHANGE", "READY"];
+    table(&header, rows)
+}
+
+fn live(found: &Assessment) -> Option<Table> {
+    let yes_no = |value: Option<bool>| match value {
+        Some(true) => "yes",
+        Some(false) => "NO",
+        None => "?",
+    };
+    let rows = found.nodes.iter().map(|node| {
+        vec![
+            node.node.clone(),
+            node.mode.map_or("?".to_owned(), |mode| mode.to_string()),
+            node.strict_arp.map_or("-".to_owned(), |on| on.to_string()),
+            yes_no(node.quiet).to_owned(),
+            or_dash(&if node.reporting {
+                node.trouble.join(", ")
+            } else {
+                "its agent does not report".to_owned()
+            }),
+        ]
+    });
+    let header = [
+        "NODE",
+        "LIVE MODE",
+        "STARTED WITH STRICTARP",
+        "QUIET",
+        "TROUBLE",
+    ];
     table(&header, rows)
 }
 

@@ -1,8 +1,14 @@
 //! Mooring's own objects. A cluster without them is a cluster without Mooring's operator and agents: no error.
 
+use std::collections::BTreeMap;
+
+use futures::future::try_join;
 use kube::Api;
+use mooring_api::node_proxy_state::from_status;
 use mooring_api::service_proxy::CLUSTER;
 use mooring_api::{NodeProxyState, ServiceProxy};
+use mooring_core::kube_proxy::snapshot::Node;
+use mooring_core::node::NodeView;
 
 use super::{Cluster, ClusterError, Operation};
 
@@ -32,6 +38,36 @@ impl Cluster {
             Err(ClusterError::NotFound { .. }) => Ok(Vec::new()),
             other => other,
         }
+    }
+
+    /// Every Linux node with what its agent says, if Mooring's agents are there; who may not read that sees none.
+    pub(crate) async fn node_views(
+        &self,
+        nodes: Option<&[Node]>,
+    ) -> Result<Vec<NodeView>, ClusterError> {
+        let read = try_join(self.node_proxy_states(), self.reporting_nodes()).await;
+        let (states, reporting) = match read {
+            Err(ClusterError::Forbidden { .. }) => return Ok(Vec::new()),
+            other => other?,
+        };
+        let reports: BTreeMap<&str, &NodeProxyState> = states
+            .iter()
+            .filter_map(|state| Some((state.metadata.name.as_deref()?, state)))
+            .collect();
+        let linux = nodes
+            .unwrap_or_default()
+            .iter()
+            .filter(|node| node.os != "windows");
+        let view = |node: &Node| NodeView {
+            name: node.name.clone(),
+            ready: node.ready,
+            reporting: reporting.contains(&node.name),
+            report: reports
+                .get(node.name.as_str())
+                .and_then(|state| state.status.as_ref())
+                .map(from_status),
+        };
+        Ok(linux.map(view).collect())
     }
 
     /// The nodes whose agent is ready: what it wrote is true now.

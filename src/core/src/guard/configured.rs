@@ -77,7 +77,8 @@ fn configured(assessment: &Assessment) -> Configured {
     match assessment.reason {
         Reason::NotNeeded | Reason::NotNeededAfterRestart => Configured::NotNeeded,
         Reason::Replaced => Configured::Replaced,
-        Reason::Applied | Reason::PodsNotReady => Configured::StrictArpOn,
+        Reason::Applied | Reason::PodsNotReady | Reason::NodesNotQuiet => Configured::StrictArpOn,
+        Reason::NodesQuiet => Configured::ConfigElsewhere,
         Reason::RestartPending | Reason::NoPods | Reason::ChangeTimeUnknown => {
             if edits().any(|edit| edit == Verdict::Already) {
                 Configured::StrictArpOn

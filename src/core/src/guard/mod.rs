@@ -13,6 +13,7 @@
 //! and nobody knows for what.
 
 mod configured;
+mod confirm;
 mod effective;
 mod mode;
 mod notes;
@@ -20,6 +21,7 @@ mod rolled_out;
 mod safe;
 mod verdict;
 
+pub use confirm::confirm;
 pub use effective::{Disquiet, disquiet};
 pub use verdict::{
     ClusterVerdict, ConfigurationFound, Counts, ExternalAddress, GuardInput, PastCondition, judge,

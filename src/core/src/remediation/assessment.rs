@@ -326,6 +326,7 @@ impl Findings {
             config_maps: self.config_maps,
             workloads: self.workloads,
             pods: self.pods,
+            nodes: Vec::new(),
             warnings: self.notices,
             plan: self.plan,
         }

@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use crate::kube_proxy::snapshot::Timestamp;
 use crate::kube_proxy::{MatchedBy, SkipReason};
-use crate::proxy_mode::ProxyMode;
+use crate::proxy_mode::{LiveMode, ProxyMode};
 use crate::strict_arp::Verdict;
 
 use super::freshness::Freshness;
@@ -30,6 +30,9 @@ pub struct Assessment {
     pub workloads: Vec<WorkloadFinding>,
     /// Their pods.
     pub pods: Vec<PodFinding>,
+    /// What the nodes do now, where agents report.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<NodeFinding>,
     /// What else the reader should know.
     pub warnings: Vec<Notice>,
     /// What `fix` will do.
@@ -119,6 +122,25 @@ pub struct PodFinding {
     pub trouble: Option<String>,
     #[serde(skip)]
     pub(super) uid: String,
+}
+
+/// What a node does now, as its agent reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeFinding {
+    /// The node.
+    pub node: String,
+    /// Its agent reports; without, nothing more is known.
+    pub reporting: bool,
+    /// What handles Service traffic there.
+    pub mode: Option<LiveMode>,
+    /// `ipvs.strictARP` as its kube-proxy was started.
+    #[serde(rename = "strictARP")]
+    pub strict_arp: Option<bool>,
+    /// It answers ARP only for what it owns; `None` if that is not known.
+    pub quiet: Option<bool>,
+    /// The sysctls that are too low.
+    pub trouble: Vec<String>,
 }
 
 /// Something the reader should know that does not decide.

@@ -57,6 +57,8 @@ pub enum Reason {
     Replaced,
     /// Safe: mode ipvs with strictARP, and every pod started after that was set.
     Applied,
+    /// Safe: the API does not show the configuration, but the agents of all nodes see that these keep quiet.
+    NodesQuiet,
 
     /// Unknown: no kube-proxy was found, and nothing that replaces it.
     NoKubeProxy,
@@ -85,6 +87,8 @@ pub enum Reason {
     /// Unknown: the text could not be understood beyond doubt.
     ConfigUnclear,
 
+    /// Not safe: the configuration is right, but agents see that nodes answer for addresses that they do not own.
+    NodesNotQuiet,
     /// Not safe: strictARP is set, and a pod of kube-proxy does not run or is not Ready.
     PodsNotReady,
     /// Not safe: strictARP is set, but pods started before that.
@@ -105,7 +109,7 @@ impl Reason {
     /// What the reason means for the verdict.
     pub fn safety(self) -> Safety {
         match self {
-            Self::NotNeeded | Self::Replaced | Self::Applied => Safety::Safe,
+            Self::NotNeeded | Self::Replaced | Self::Applied | Self::NodesQuiet => Safety::Safe,
             Self::NoKubeProxy
             | Self::EmbeddedKubeProxy
             | Self::KubeRouter
@@ -119,7 +123,8 @@ impl Reason {
             | Self::ChangeTimeUnknown
             | Self::NotNeededAfterRestart
             | Self::ConfigUnclear => Safety::Unknown,
-            Self::PodsNotReady
+            Self::NodesNotQuiet
+            | Self::PodsNotReady
             | Self::RestartPending
             | Self::EditRefused
             | Self::ConfigMapImmutable
@@ -161,6 +166,8 @@ pub enum NoticeReason {
     NodesUnreadable,
     /// Workloads differ in their mode.
     MixedModes,
+    /// What the agents see on the nodes.
+    Live,
     /// Somebody has to restart a pod by hand.
     RestartByHand,
 }
