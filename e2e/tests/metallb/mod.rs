@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
@@ -120,6 +120,22 @@ impl<'bed> MetalLb<'bed> {
                 .filter(|crd| crd["spec"]["group"] == "metallb.io"),
         );
         objects.iter().map(fingerprint).collect()
+    }
+
+    /// What became different, appeared or went since that footprint, one text for each object.
+    pub(crate) fn touched_since(&self, before: &BTreeMap<String, Value>) -> Vec<String> {
+        let now = self.footprint();
+        let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+        names
+            .into_iter()
+            .filter(|name| before.get(*name) != now.get(*name))
+            .map(|name| {
+                let print = |prints: &BTreeMap<String, Value>| {
+                    prints.get(name).map_or("none".to_owned(), Value::to_string)
+                };
+                format!("{name}: {} -> {}", print(before), print(&now))
+            })
+            .collect()
     }
 
     fn kubectl(&self, arguments: &[&str]) -> anyhow::Result<String> {
