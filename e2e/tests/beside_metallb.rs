@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use metallb::MetalLb;
-use plugin::{Cluster, wait_for};
+use plugin::Cluster;
 use serde_json::Value;
 use testbed::Bed;
 use testbed::spec::{Proxy, StrictArp};
@@ -26,56 +26,51 @@ fn metallbs_address_is_answered_by_the_node_that_metallb_chose_and_metallb_is_no
         .start()
         .unwrap();
     let cluster = Cluster::on(bed);
-    let all: BTreeSet<String> = cluster.nodes().into_iter().collect();
+    let bed = &cluster.bed;
+    let nodes = bed.status().unwrap().nodes;
+    let all: BTreeSet<String> = nodes.into_iter().map(|node| node.host.name).collect();
     clock.lap("a cluster of three nodes is up");
 
-    let metallb = MetalLb::install(&cluster.bed, RANGE);
+    let metallb = MetalLb::install(bed, RANGE);
     clock.lap("MetalLB is ready");
 
     let web = include_str!("../manifests/web.yaml");
-    cluster
-        .bed
-        .kubectl_with(&["create", "-f", "-"], web)
-        .unwrap();
+    bed.kubectl_with(&["create", "-f", "-"], web).unwrap();
     let address = metallb.address_of("web");
     clock.lap(&format!("MetalLB gave a Service {address}"));
 
-    wait_for("MetalLB names one node", || {
-        metallb.announcer_of("web").is_some()
-    });
-    let chosen = metallb.announcer_of("web").unwrap();
+    let chosen = metallb.wait_for("MetalLB names one node", || metallb.announcer_of("web"));
     let said = format!("announcing from node {chosen:?} with protocol \"layer2\"");
-    wait_for("MetalLB tells so", || {
-        metallb.events_of("web").contains(&said)
+    metallb.wait_for("MetalLB tells so", || {
+        metallb.events_of("web").contains(&said).then_some(())
     });
-    wait_for("every node answers, whatever MetalLB chose", || {
-        cluster.bed.answering(address).unwrap() == all
+    let answered_by =
+        |who: &BTreeSet<String>| (bed.answering(address).unwrap() == *who).then_some(());
+    metallb.wait_for("every node answers, whatever MetalLB chose", || {
+        answered_by(&all)
     });
-    wait_for("both Pods serve", || get(&cluster, address).is_some());
+    bed.kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"])
+        .unwrap();
     clock.lap(&format!("MetalLB chose {chosen}, and {all:?} answer"));
 
-    let (footprint, service) = (metallb.footprint(), service(&cluster));
+    let (footprint, service) = (metallb.footprint(), service(bed));
     cure(&cluster);
     clock.lap("cured");
 
-    let only: BTreeSet<String> = [chosen.clone()].into();
-    wait_for("the chosen node answers, and no other", || {
-        cluster.bed.answering(address).unwrap() == only
+    let only = BTreeSet::from([chosen.clone()]);
+    metallb.wait_for("the chosen node answers, and no other", || {
+        answered_by(&only)
     });
     clock.lap(&format!("{chosen} alone answers"));
 
-    forget(&cluster, address);
-    wait_for("the Service is reached", || {
-        get(&cluster, address).is_some()
-    });
-    let pods: BTreeSet<String> = (0..10).filter_map(|_| get(&cluster, address)).collect();
-    assert_eq!(
-        pods.len(),
-        2,
-        "the Pods that answered ten requests: {pods:?}"
-    );
-    assert_eq!(neighbour(&cluster, address), mac(&cluster, &chosen));
-    assert_eq!(cluster.bed.answering(address).unwrap(), only);
+    forget(bed, address);
+    metallb.wait_for("the Service is reached by that node", || get(bed, address));
+    let pods: BTreeSet<String> = (0..10)
+        .map(|_| get(bed, address).expect("the Service stays reachable"))
+        .collect();
+    assert_eq!(pods.len(), 2, "the Pods that answered: {pods:?}");
+    assert_eq!(neighbour(bed, address), mac(bed, &chosen));
+    assert_eq!(bed.answering(address).unwrap(), only);
     clock.lap("ten requests reached both Pods by that node");
 
     let touched = metallb.touched_since(&footprint);
@@ -84,7 +79,7 @@ fn metallbs_address_is_answered_by_the_node_that_metallb_chose_and_metallb_is_no
         "somebody wrote:\n{}",
         touched.join("\n")
     );
-    assert_eq!(self::service(&cluster), service);
+    assert_eq!(self::service(bed), service);
     assert_eq!(metallb.announcer_of("web"), Some(chosen));
     clock.lap("MetalLB and its Service are as they were");
     cluster.bed.down().unwrap();
@@ -96,16 +91,14 @@ fn cure(cluster: &Cluster) {
 }
 
 /// The Service with all that MetalLB wrote.
-fn service(cluster: &Cluster) -> Value {
-    let text = cluster
-        .bed
-        .kubectl(&["get", "service", "web", "-o", "json"]);
+fn service(bed: &Bed) -> Value {
+    let text = bed.kubectl(&["get", "service", "web", "-o", "json"]);
     serde_json::from_str(&text.unwrap()).unwrap()
 }
 
 /// The Pod that answers the client's request to `address`.
-fn get(cluster: &Cluster, address: IpAddr) -> Option<String> {
-    let mut curl = cluster.bed.command("client", "curl");
+fn get(bed: &Bed, address: IpAddr) -> Option<String> {
+    let mut curl = bed.command("client", "curl");
     let output = curl
         .args(["--silent", "--fail", "--max-time", "5"])
         .arg(format!("http://{address}/"))
@@ -116,15 +109,15 @@ fn get(cluster: &Cluster, address: IpAddr) -> Option<String> {
 }
 
 /// Makes the client ask anew who has `address`.
-fn forget(cluster: &Cluster, address: IpAddr) {
-    let mut ip = cluster.bed.command("client", "ip");
+fn forget(bed: &Bed, address: IpAddr) {
+    let mut ip = bed.command("client", "ip");
     let flushed = ip.args(["neigh", "flush", "to"]).arg(address.to_string());
     assert!(flushed.status().unwrap().success());
 }
 
 /// The MAC that the client's kernel has for `address`.
-fn neighbour(cluster: &Cluster, address: IpAddr) -> String {
-    let mut ip = cluster.bed.command("client", "ip");
+fn neighbour(bed: &Bed, address: IpAddr) -> String {
+    let mut ip = bed.command("client", "ip");
     let output = ip
         .args(["-json", "neigh", "show", "to"])
         .arg(address.to_string())
@@ -135,8 +128,8 @@ fn neighbour(cluster: &Cluster, address: IpAddr) -> String {
 }
 
 /// The MAC of a node on the segment.
-fn mac(cluster: &Cluster, node: &str) -> String {
-    let nodes = cluster.bed.status().unwrap().nodes;
+fn mac(bed: &Bed, node: &str) -> String {
+    let nodes = bed.status().unwrap().nodes;
     let found = nodes.iter().find(|status| status.host.name == node);
     found.unwrap().host.mac().to_string()
 }

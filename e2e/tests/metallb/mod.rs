@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use testbed::protocol::Request;
@@ -29,6 +30,9 @@ const OWN_KINDS: &str = "deployments,daemonsets,pods,configmaps,secrets,servicea
     ipaddresspools,l2advertisements,bgpadvertisements,bgppeers,bfdprofiles,communities,servicel2statuses,\
     servicebgpstatuses";
 const OWN_CLUSTER_KINDS: &str = "clusterroles,clusterrolebindings";
+
+/// Long enough for a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// MetalLB on a bed.
 #[derive(Debug)]
@@ -61,8 +65,7 @@ impl<'bed> MetalLb<'bed> {
         for workload in ["deployment/controller", "daemonset/speaker"] {
             let status = ["rollout", "status", workload, "--timeout=180s"];
             if let Err(error) = metallb.kubectl(&status) {
-                let pods = metallb.kubectl(&["describe", "pods"]);
-                panic!("{error:#}\n{}", pods.unwrap_or_default());
+                panic!("{error:#}\n{}", metallb.report());
             }
         }
         metallb
@@ -73,9 +76,12 @@ impl<'bed> MetalLb<'bed> {
         let service = format!("service/{service}");
         let path = "jsonpath={.status.loadBalancer.ingress[0].ip}";
         let given = format!("--for={path}");
-        self.bed
+        if let Err(error) = self
+            .bed
             .kubectl(&["wait", &service, &given, "--timeout=120s"])
-            .unwrap();
+        {
+            panic!("{error:#}\n{}", self.report());
+        }
         let address = self.bed.kubectl(&["get", &service, "-o", path]).unwrap();
         address.parse().unwrap()
     }
@@ -134,6 +140,42 @@ impl<'bed> MetalLb<'bed> {
                     prints.get(name).map_or("none".to_owned(), Value::to_string)
                 };
                 format!("{name}: {} -> {}", print(before), print(&now))
+            })
+            .collect()
+    }
+
+    /// Waits until there is an answer; failing that, shows what MetalLB says.
+    #[track_caller]
+    pub(crate) fn wait_for<T>(&self, what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
+        let begin = Instant::now();
+        loop {
+            if let Some(answer) = answer() {
+                return answer;
+            }
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "not within {} s: {what}\n{}",
+                PATIENCE.as_secs(),
+                self.report()
+            );
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// For the text of a failure.
+    fn report(&self) -> String {
+        let questions: [&[&str]; 4] = [
+            &["get", "services", "--all-namespaces"],
+            &["describe", "pods"],
+            &["logs", "deployment/controller", "--tail=40"],
+            &["logs", "--selector=component=speaker", "--tail=40"],
+        ];
+        questions
+            .iter()
+            .map(|question| {
+                let answer = self.kubectl(question);
+                let answer = answer.unwrap_or_else(|error| error.to_string());
+                format!("--- kubectl {}\n{answer}\n", question.join(" "))
             })
             .collect()
     }
