@@ -6,11 +6,19 @@
 //! ```
 
 mod arp;
+mod findings;
+#[cfg(test)]
+mod fixture;
+mod health;
 mod pods;
+mod quiet;
+mod replacements;
 mod report;
 pub mod sysctl_files;
 pub mod sysctls;
+mod traces;
 mod uplinks;
+mod verdict;
 
 pub use arp::ArpSetting;
 pub use pods::{Addresses, Role, addresses, config_maps};

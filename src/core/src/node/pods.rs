@@ -251,3 +251,6 @@ pub(super) fn projections(pod: &Pod) -> impl Iterator<Item = &KeyProjection> {
         found
     })
 }
+
+#[cfg(test)]
+mod tests;

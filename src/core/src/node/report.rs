@@ -1,35 +1,46 @@
 //! From one look at a node to the report about it.
 
-use crate::proxy_mode::{Answer, LiveMode, Observed, ProxyMode};
+use crate::proxy_mode::Observed;
 
+use super::findings::Findings;
+use super::quiet::{self, Quiet};
 use super::sysctl_files::SysctlFile;
-use super::{Evidence, NodeReport, RaisedSysctl, Witness, uplinks};
+use super::uplinks::{self, UplinkSeen};
+use super::{NodeReport, RaisedSysctl, health, verdict};
 
 /// What is to be said about a node: from one look at it, the sysctls that its agent raised, and the files that set ARP
-/// sysctls there.
+/// sysctls there. Looks that show the same give the same words: no counts and times that move by themselves are in them.
 pub fn report(observed: &Observed, raised: &[RaisedSysctl], drift: &[SysctlFile]) -> NodeReport {
-    let _ = drift;
-    let mode = match &observed.endpoints.proxy_mode {
-        Answer::Http { status: 200, body } => match body.trim().parse() {
-            Ok(ProxyMode::Iptables) => LiveMode::Iptables,
-            Ok(ProxyMode::Ipvs) => LiveMode::Ipvs,
-            Ok(ProxyMode::Nftables) => LiveMode::Nftables,
-            _ => LiveMode::Unknown,
-        },
-        _ => LiveMode::Unknown,
+    let findings = Findings::of(observed);
+    let verdict = verdict::decide(&findings);
+    let mode = verdict.mode;
+    let seen = uplinks::uplinks(&observed.kernel);
+    let leftovers = quiet::leftovers(&findings, mode);
+    let quiet = Quiet {
+        findings: &findings,
+        mode,
+        uplinks: &seen,
+        leftovers: &leftovers,
+        raised,
+        files: drift,
     };
+    let conditions = vec![
+        verdict.condition(&findings),
+        health::condition(&findings, mode),
+        quiet.effective(),
+        quiet.answers(),
+    ];
     NodeReport {
         mode,
-        evidence: vec![Evidence {
-            witness: Witness::ProxyModeEndpoint,
-            mode: (mode != LiveMode::Unknown).then_some(mode),
-            message: format!("{}/proxyMode", observed.endpoints.metrics_address),
-        }],
-        uplinks: uplinks::uplinks(&observed.kernel)
-            .iter()
-            .filter_map(uplinks::UplinkSeen::report)
-            .collect(),
+        kube_proxy: health::running(&findings),
+        uplinks: seen.iter().filter_map(UplinkSeen::report).collect(),
+        antrea: findings.antrea_report(),
+        leftovers,
         raised: raised.to_vec(),
-        ..NodeReport::default()
+        conditions,
+        evidence: findings.evidence,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,8 @@ pub enum LiveMode {
     Nftables,
     /// AntreaProxy with `proxyAll`.
     AntreaProxyAll,
-    /// An eBPF program, such as Cilium's or Calico's.
+    /// A data plane that keeps no addresses of Services on the node: an eBPF program such as Cilium's or Calico's, or the
+    /// Open vSwitch of OVN-Kubernetes.
     Ebpf,
     /// kube-router, with virtual services in the kernel as in mode ipvs.
     KubeRouter,
