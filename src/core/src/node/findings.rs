@@ -327,11 +327,11 @@ impl<'a> Findings<'a> {
             .iter()
             .map(|(mode, traces)| {
                 let traces: Vec<&str> = traces.iter().map(String::as_str).collect();
-                format!("{} of {mode}", traces.join(", "))
+                format!("signs of {mode}: {}", traces.join(", "))
             })
             .collect();
         if parts.is_empty() {
-            parts.push("no traces of any mode".to_owned());
+            parts.push("no signs of any mode".to_owned());
         }
         if !self.observed.kernel.legacy_tables.is_empty() {
             parts.push(format!(

@@ -116,16 +116,20 @@ fn decide(findings: &Findings<'_>, mode: LiveMode) -> (Reason, String) {
             Reason::Healthy,
             format!("{healthz}/healthz says that its rules are up to date"),
         ),
+        None if findings.answers() => (
+            Reason::NoAnswer,
+            format!(
+                "{}, though {metrics} answers; let kube-proxy serve its health there (healthzBindAddress), so that it is \
+                 seen when it stops to keep up",
+                silence(&findings.observed.endpoints.healthz, healthz)
+            ),
+        ),
         None => (
             Reason::NoAnswer,
             format!(
-                "{}{}; let kube-proxy serve its health there (healthzBindAddress), or see {}",
+                "kube-proxy's Pod runs, and {}, and {}; see {}",
+                silence(&findings.observed.endpoints.proxy_mode, metrics),
                 silence(&findings.observed.endpoints.healthz, healthz),
-                if findings.answers() {
-                    format!(", though {metrics} answers")
-                } else {
-                    ", though its Pod runs".to_owned()
-                },
                 log(findings)
             ),
         ),

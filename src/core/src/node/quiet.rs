@@ -7,6 +7,7 @@ use crate::proxy_mode::{ArpSeen, LiveMode};
 
 use super::arp::is_quiet;
 use super::findings::Findings;
+use super::pods::Mounted;
 use super::sysctl_files::{self, SysctlFile};
 use super::traces::{IPVS_LINK, KUBE_ROUTER_LINK, addresses_on};
 use super::uplinks::UplinkSeen;
@@ -50,7 +51,7 @@ impl Quiet<'_> {
             return (
                 EffectiveReason::NotNeeded,
                 format!(
-                    "mode {}, and no link keeps addresses of Services: there is nothing to answer for that is not its own",
+                    "mode {}, and no link keeps addresses of Services: the node answers ARP for its own addresses alone",
                     self.mode
                 ),
             );
@@ -145,9 +146,10 @@ impl Quiet<'_> {
                 return Condition::new(
                     reason,
                     format!(
-                        "node {node}: {} {why}; {}. Set it to 1{}",
+                        "node {node}: {} {why}; {}. Run {}{}",
                         uplink.name,
                         values(uplink.name, &arp, ArpSetting::Ignore),
+                        command(uplink.name, &arp, ArpSetting::Ignore),
                         self.setters(uplink.name, &arp, ArpSetting::Ignore)
                     ),
                 );
@@ -202,48 +204,52 @@ impl Quiet<'_> {
     /// What to set, by how kube-proxy runs.
     fn raise(&self, interface: &str, arp: &ArpSeen, setting: ArpSetting) -> String {
         let needed = setting.needed();
-        let all = setting.all(arp) > needed;
-        let own = setting.own(arp) > needed;
-        let now = match (all, own) {
-            (false, false) => format!("sysctl -w {}={needed}", setting.name(interface)),
-            (true, false) => format!("sysctl -w {}={needed}", setting.name("all")),
-            (false, true) => format!("sysctl -w {}={needed}", setting.name(interface)),
-            (true, true) => format!(
-                "sysctl -w {}={needed} {}={needed}",
-                setting.name("all"),
-                setting.name(interface)
-            ),
-        };
-        let strict = self
+        let now = command(interface, arp, setting);
+        let all = setting.name("all");
+        // strictARP sets `all`, which does not help against an interface's own value that is too high.
+        if self.mode != LiveMode::Ipvs || setting.own(arp) > needed {
+            return format!("Run {now}, and put that into a file in /etc/sysctl.d");
+        }
+        let started = self
             .findings
             .configz
             .as_ref()
             .and_then(|config| config.strict_arp);
-        match (self.mode, strict) {
-            (LiveMode::Ipvs, Some(true)) => format!(
-                "kube-proxy, which runs with strictARP, set {} to {needed} when it started, so something else has set it \
-                 since: find out what, then restart kube-proxy, or run {now}",
-                setting.name("all")
+        let configured = match &self.findings.mounted {
+            Mounted::Read(_, config) => config.strict_arp,
+            _ => false,
+        };
+        match (started, configured) {
+            (Some(true), _) => {
+                let cause = if self.setters(interface, arp, setting).is_empty() {
+                    "find out what, then restart kube-proxy"
+                } else {
+                    "correct the line named below, then restart kube-proxy"
+                };
+                format!(
+                    "kube-proxy, which runs with strictARP, set {all} to {needed} when it started, so something else has \
+                     set it since; {cause}, or run {now}"
+                )
+            }
+            (_, true) => format!(
+                "kube-proxy's configuration has ipvs.strictARP: true, and this kube-proxy has not started with it yet: \
+                 restart it, which sets {all} to {needed}; or run {now}"
             ),
-            (LiveMode::Ipvs, _) => format!(
-                "Set ipvs.strictARP: true in kube-proxy's configuration and restart it, which sets {} to {needed}; or run \
-                 {now}",
-                setting.name("all")
+            (_, false) => format!(
+                "Set ipvs.strictARP: true in kube-proxy's configuration and restart it, which sets {all} to {needed}; or \
+                 run {now}"
             ),
-            _ => format!("Run {now}, and put that into a file in /etc/sysctl.d"),
         }
     }
 
-    /// The files that keep the value too low, or too high to be right.
+    /// The files that set a value as it is, and would do so again.
     fn setters(&self, interface: &str, arp: &ArpSeen, setting: ArpSetting) -> String {
         let mut text = String::new();
         for (conf, value) in [("all", setting.all(arp)), (interface, setting.own(arp))] {
-            let Some(set) = sysctl_files::set_by(self.files, conf, setting) else {
-                continue;
-            };
-            if set.value == value {
+            let found = sysctl_files::set_by(self.files, conf, setting);
+            if let Some(set) = found.filter(|set| set.value == value) {
                 text.push_str(&format!(
-                    "; {} line {} sets {} to {}: correct that line, or it comes back with the next restart",
+                    ". {} line {} sets {} to {}: correct that line, or the value comes back when the node restarts",
                     set.path,
                     set.line.number,
                     setting.name(conf),
@@ -270,7 +276,7 @@ impl Quiet<'_> {
         if names.is_empty() {
             String::new()
         } else {
-            format!("; the same on {}", names.join(", "))
+            format!(". The same holds for {}", names.join(", "))
         }
     }
 
@@ -291,10 +297,11 @@ impl Quiet<'_> {
             more => format!(" and {more} more"),
         };
         format!(
-            "an earlier proxy left {}{more} on {link}, and {} answers ARP for them, though the mode is {}; {}. Restart the \
+            "an earlier proxy left {}{more} on {link}, and {} answers ARP for {}, though the mode is {}; {}. Restart the \
              node, or remove {link} (ip link delete {link}), which takes its addresses with it{}",
             named.join(", "),
             uplink.name,
+            if addresses.len() == 1 { "it" } else { "them" },
             self.mode,
             values(uplink.name, arp, ArpSetting::Ignore),
             self.setters(uplink.name, arp, ArpSetting::Ignore)
@@ -325,6 +332,24 @@ impl Quiet<'_> {
         let why = self.findings.observed.kernel.unread.join("; ");
         format!("its network interfaces could not be read: {why}")
     }
+}
+
+/// The command that sets what is too high, or else the interface's own value.
+fn command(interface: &str, arp: &ArpSeen, setting: ArpSetting) -> String {
+    let needed = setting.needed();
+    let mut names: Vec<String> = [("all", setting.all(arp)), (interface, setting.own(arp))]
+        .into_iter()
+        .filter(|(_, value)| *value > needed)
+        .map(|(conf, _)| setting.name(conf))
+        .collect();
+    if names.is_empty() {
+        names.push(setting.name(interface));
+    }
+    let words: Vec<String> = names
+        .iter()
+        .map(|name| format!("{name}={needed}"))
+        .collect();
+    format!("sysctl -w {}", words.join(" "))
 }
 
 /// The effective value with its parts.

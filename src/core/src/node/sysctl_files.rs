@@ -18,7 +18,8 @@ pub const DIRECTORIES: [&str; 5] = [
 /// The file that is taken after all others.
 pub const LAST_FILE: &str = "/etc/sysctl.conf";
 
-/// A file, with the lines that set ARP sysctls.
+/// A file, with the lines that set ARP sysctls. One without such lines has to be handed in as well, as it may hide another
+/// one; only files whose names end in `.conf` count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SysctlFile {
     /// Where it is on the node, as in `/etc/sysctl.d/99-cni.conf`.

@@ -18,6 +18,10 @@ pub(super) const ANTREA_LINK: &str = "antrea-gw0";
 const IPTABLES_CHAINS: [&str; 2] = ["KUBE-NODEPORTS", "KUBE-PROXY-CANARY"];
 const IPTABLES_PREFIXES: [&str; 3] = ["KUBE-SVC-", "KUBE-SEP-", "KUBE-EXT-"];
 
+/// In table nat, Antrea makes this chain for proxyAll alone; `ANTREA-PREROUTING` is there on EKS without it, too
+/// (`syncIPTables` in pkg/agent/route).
+const ANTREA_CHAIN: &str = "ANTREA-OUTPUT";
+
 /// The traces by the mode that they are of, each in words.
 pub(super) fn traces(kernel: &KernelSeen) -> BTreeMap<LiveMode, BTreeSet<String>> {
     let mut found: BTreeMap<LiveMode, BTreeSet<String>> = BTreeMap::new();
@@ -48,9 +52,7 @@ pub(super) fn traces(kernel: &KernelSeen) -> BTreeMap<LiveMode, BTreeSet<String>
                 .find(|prefix| chain.starts_with(**prefix))
             {
                 add(LiveMode::Iptables, &format!("chains {prefix}*"));
-            } else if chain.ends_with("-proxy-all")
-                || (table == "nat" && chain == "ANTREA-PREROUTING")
-            {
+            } else if chain.ends_with("-proxy-all") || (table == "nat" && chain == ANTREA_CHAIN) {
                 add(LiveMode::AntreaProxyAll, &format!("chain {chain}"));
             }
         }

@@ -108,8 +108,8 @@ pub(super) fn decide(findings: &Findings<'_>) -> Verdict {
             names.extend(proxy_all.map(|_| "AntreaProxy with proxyAll".to_owned()));
             names.extend(here.then(|| kube_proxy(proxy, findings)));
             return Verdict::contradiction(format!(
-                "{} are all set up to handle Services, and which of them does cannot be told; remove all but one (for \
-                 each of them, its signs are in status.evidence)",
+                "{} are set up to handle Services at the same time, and which of them does cannot be told; remove all \
+                 but one (the signs of each are in status.evidence)",
                 names.join(" and ")
             ));
         }
@@ -351,7 +351,11 @@ fn lesser(decided: LiveMode, findings: &Findings<'_>) -> Vec<String> {
                     .to_owned(),
             ),
             Witness::ProxyModeEndpoint | Witness::Configz => None,
-            Witness::CommandLine | Witness::MountedConfiguration if decided == LiveMode::AntreaProxyAll => None,
+            Witness::CommandLine | Witness::MountedConfiguration
+                if decided == LiveMode::AntreaProxyAll || fell_back(decided, mode, findings) =>
+            {
+                None
+            }
             Witness::CommandLine | Witness::MountedConfiguration => Some(format!(
                 "{}, which it will do from its next restart on",
                 evidence.message

@@ -327,7 +327,7 @@ fn antreas_rules_without_its_configuration_are_no_reason_to_trust_kube_proxy() {
     let mut observed = ipvs()
         .without_proxy()
         .running("iptables")
-        .with_chains(&["ANTREA-PREROUTING"]);
+        .with_chains(&["ANTREA-OUTPUT"]);
     observed.pods = None;
     expect_mode(&observed, LiveMode::Unknown, NoEvidence, &["proxyAll"]);
 }
@@ -429,6 +429,11 @@ fn a_process_older_than_its_configuration_is_told() {
         Health::OlderThanConfiguration,
         &["strictARP false", "now says true"],
     );
+    expect(
+        &strict,
+        EffectiveReason::ArpIgnoreTooLow,
+        &["has not started with it yet"],
+    );
     let mode = ipvs().with_proxy("mode: nftables\n");
     expect(
         &mode,
@@ -501,10 +506,37 @@ fn the_file_that_takes_strict_arp_back_is_named() {
     let message = &condition(&report, ConditionType::Effective).message;
     for words in [
         "runs with strictARP",
+        "correct the line named below",
         "/etc/sysctl.d/99-cni.conf line 2 sets net.ipv4.conf.all.arp_ignore to 0",
     ] {
         assert!(message.contains(words), "{message}");
     }
+}
+
+#[test]
+fn a_value_that_is_too_high_is_lowered_where_it_stands() {
+    use EffectiveReason::ArpIgnoreTooLow;
+    let all = ipvs().with_arp((3, 2), (0, 0));
+    expect(
+        &all,
+        ArpIgnoreTooLow,
+        &[
+            "strictARP: true",
+            "sysctl -w net.ipv4.conf.all.arp_ignore=1",
+        ],
+    );
+    let own = ipvs().with_arp((1, 2), (4, 0));
+    expect(
+        &own,
+        ArpIgnoreTooLow,
+        &["Run sysctl -w net.ipv4.conf.eth0.arp_ignore=1"],
+    );
+    let both = ipvs().with_arp((8, 2), (8, 0));
+    expect(
+        &both,
+        UplinksAnswerReason::AnswersNothing,
+        &["sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.eth0.arp_ignore=1"],
+    );
 }
 
 #[test]
