@@ -50,7 +50,10 @@ impl Standing {
             turn: now,
             looked: None,
             unreachable: None,
-            unsaved: Some((now - FRESH, "the agent has just started".to_owned())),
+            unsaved: Some((
+                now.checked_sub(FRESH).unwrap_or(now),
+                "the agent has just started".to_owned(),
+            )),
         }
     }
 

@@ -1,1 +1,187 @@
+use mooring_api::NodeProxyState;
+use mooring_api::node_proxy_state::{NodeProxyStateSpec, NodeProxyStateStatus, RaisedSysctl};
+use mooring_api::service_proxy::ServiceProxySpec;
+use mooring_core::kube_proxy::snapshot::{
+    Container, ContainerStatus, KeyProjection, Metadata, Mount, PodSpec, Timestamp, Volume,
+    VolumeSource,
+};
 
+use super::*;
+
+fn proxy_pod() -> Pod {
+    Pod {
+        metadata: Metadata {
+            id: ObjectName::new("kube-system", "kube-proxy-x"),
+            uid: "1".to_owned(),
+            ..Metadata::default()
+        },
+        node: Some("n1".to_owned()),
+        spec: PodSpec {
+            containers: vec![Container {
+                name: "kube-proxy".to_owned(),
+                command: vec![
+                    "/usr/local/bin/kube-proxy".to_owned(),
+                    "--config=/var/lib/kube-proxy/config.conf".to_owned(),
+                ],
+                mounts: vec![Mount {
+                    volume: "kube-proxy".to_owned(),
+                    path: "/var/lib/kube-proxy".to_owned(),
+                    ..Mount::default()
+                }],
+                ..Container::default()
+            }],
+            volumes: vec![Volume {
+                name: "kube-proxy".to_owned(),
+                source: VolumeSource::ConfigMap(KeyProjection {
+                    name: "kube-proxy".to_owned(),
+                    items: vec![],
+                }),
+            }],
+            ..PodSpec::default()
+        },
+        phase: "Running".to_owned(),
+        ..Pod::default()
+    }
+}
+
+fn map_name() -> ObjectName {
+    ObjectName::new("kube-system", "kube-proxy")
+}
+
+fn state(version: &str, before: i32) -> Heard {
+    let mut object = NodeProxyState::new("n1", NodeProxyStateSpec {});
+    object.metadata.resource_version = Some(version.to_owned());
+    object.status = Some(NodeProxyStateStatus {
+        raised_sysctls: vec![RaisedSysctl {
+            name: "net.ipv4.conf.eth0.arp_ignore".to_owned(),
+            before,
+            value: 1,
+        }],
+        ..NodeProxyStateStatus::default()
+    });
+    Heard::State(Some(Box::new(object)))
+}
+
+fn before(raised: &[node::RaisedSysctl]) -> Vec<i32> {
+    raised.iter().map(|raised| raised.before).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_report_waits_for_the_pods_and_what_they_mount() {
+    let mut view = View::new();
+    assert!(!view.is_settled());
+    view.take(Heard::Pods(vec![proxy_pod()]));
+    assert_eq!(view.wanted_config_maps(), [map_name()]);
+    assert!(!view.is_settled());
+    view.take(Heard::ConfigMap(map_name(), None));
+    assert!(view.is_settled(), "that it is not there is an answer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_config_map_that_may_not_be_read_holds_nothing_up() {
+    let mut view = View::new();
+    view.take(Heard::Pods(vec![proxy_pod()]));
+    let source = Source::ConfigMap(map_name());
+    view.take(Heard::Trouble(source, Trouble::Denied("RBAC".to_owned())));
+    assert!(view.is_settled());
+    assert_eq!(view.unreachable(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_is_not_held_back_for_ever() {
+    let mut view = View::new();
+    tokio::time::advance(PATIENCE).await;
+    assert!(view.is_settled());
+    assert_eq!(view.known_pods(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn config_maps_that_nobody_mounts_any_more_are_forgotten() {
+    let mut view = View::new();
+    view.take(Heard::Pods(vec![proxy_pod()]));
+    let map = ConfigMap::default();
+    view.take(Heard::ConfigMap(map_name(), Some(Box::new(map))));
+    assert_eq!(view.config_maps().len(), 1);
+    view.take(Heard::Pods(vec![]));
+    assert_eq!(view.wanted_config_maps(), []);
+    assert!(view.config_maps().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_raised_is_learnt_once_and_then_known_better_than_the_api_does() {
+    let mut view = View::new();
+    assert_eq!(view.remembered(), None);
+    view.take(state("10", 0));
+    assert_eq!(view.remembered().map(before), Some(vec![0]));
+    view.take(Heard::State(None));
+    assert_eq!(
+        view.remembered().map(before),
+        Some(vec![0]),
+        "somebody deleted the object"
+    );
+    assert!(view.stored().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_echo_of_the_past_does_not_undo_a_write() {
+    let mut view = View::new();
+    view.take(state("10", 0));
+    let status = NodeProxyStateStatus::default();
+    view.written(Kept {
+        resource_version: "12".to_owned(),
+        generation: None,
+        status,
+    });
+    view.take(state("11", 0));
+    assert!(view.stored().is_empty());
+    view.take(state("13", 7));
+    assert_eq!(before(&view.stored()), [7]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_its_definitions_mooring_wants_and_remembers_nothing() {
+    let mut view = View::new();
+    assert_eq!(view.wish(), None);
+    for source in [Source::ServiceProxy, Source::State] {
+        view.take(Heard::Trouble(source, Trouble::NotFound));
+    }
+    assert_eq!(view.wish(), Some(Wish::Restore));
+    assert_eq!(view.remembered(), Some(&[][..]));
+    assert_eq!(view.kept(), Some(None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_changes_neither_what_is_wanted_nor_what_is_known() {
+    let mut view = View::new();
+    let object = ServiceProxy::new("cluster", ServiceProxySpec::default());
+    view.take(Heard::ServiceProxy(Some(Box::new(object))));
+    view.take(Heard::Pods(vec![proxy_pod()]));
+    for source in [Source::ServiceProxy, Source::Pods] {
+        let lost = Trouble::Unreachable("no route".to_owned());
+        view.take(Heard::Trouble(source, lost));
+    }
+    assert_eq!(view.wish(), Some(Wish::Observe));
+    assert_eq!(view.pods().len(), 1);
+    assert!(view.unreachable().is_some());
+    view.take(Heard::Fine(Source::ServiceProxy));
+    assert!(view.unreachable().is_some(), "one is not all");
+    view.take(Heard::Fine(Source::Pods));
+    assert_eq!(view.unreachable(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_started_again_is_another_process() {
+    let mut view = View::new();
+    view.take(Heard::Pods(vec![proxy_pod()]));
+    let former = view.processes();
+    view.take(Heard::Pods(vec![proxy_pod(), Pod::default()]));
+    assert_eq!(view.processes(), former);
+    let mut pod = proxy_pod();
+    pod.containers.push(ContainerStatus {
+        name: "kube-proxy".to_owned(),
+        started: Some(Timestamp::from_unix_seconds(9)),
+        ..ContainerStatus::default()
+    });
+    view.take(Heard::Pods(vec![pod]));
+    assert_ne!(view.processes(), former);
+}

@@ -1,1 +1,97 @@
+use kube::api::ObjectMeta;
 
+use super::*;
+
+fn config_map(name: &str, value: &str) -> core::ConfigMap {
+    core::ConfigMap {
+        metadata: ObjectMeta {
+            namespace: Some("kube-system".to_owned()),
+            name: Some(name.to_owned()),
+            ..ObjectMeta::default()
+        },
+        data: Some([("key".to_owned(), value.to_owned())].into()),
+        ..core::ConfigMap::default()
+    }
+}
+
+/// Keeps the value, unless the name says not to.
+fn keep(object: core::ConfigMap) -> Option<String> {
+    let name = object.metadata.name.unwrap();
+    let value = object.data.unwrap().remove("key");
+    value.filter(|_| !name.starts_with("not-"))
+}
+
+fn values(told: Option<Vec<String>>) -> Option<String> {
+    told.map(|values| values.join(","))
+}
+
+#[test]
+fn the_whole_set_is_told_when_it_changed_and_not_otherwise() {
+    let mut set = Set::default();
+    let mut take = |event| values(set.take(event, keep));
+    assert_eq!(take(Event::Init), None);
+    assert_eq!(take(Event::InitApply(config_map("b", "2"))), None);
+    assert_eq!(take(Event::InitApply(config_map("a", "1"))), None);
+    assert_eq!(take(Event::InitApply(config_map("not-c", "3"))), None);
+    assert_eq!(take(Event::InitDone).as_deref(), Some("1,2"));
+    assert_eq!(take(Event::Apply(config_map("a", "1"))), None);
+    assert_eq!(take(Event::Apply(config_map("not-d", "4"))), None);
+    assert_eq!(
+        take(Event::Apply(config_map("a", "9"))).as_deref(),
+        Some("9,2")
+    );
+    assert_eq!(
+        take(Event::Delete(config_map("b", "2"))).as_deref(),
+        Some("9")
+    );
+    assert_eq!(take(Event::Delete(config_map("not-c", "3"))), None);
+}
+
+#[test]
+fn an_empty_list_is_told_once_and_a_new_list_replaces_the_old_one() {
+    let mut set = Set::default();
+    let mut take = |event| values(set.take(event, keep));
+    take(Event::Init);
+    assert_eq!(take(Event::InitDone).as_deref(), Some(""));
+    take(Event::Init);
+    assert_eq!(take(Event::InitDone), None);
+    take(Event::Init);
+    take(Event::InitApply(config_map("a", "1")));
+    assert_eq!(take(Event::InitDone).as_deref(), Some("1"));
+    take(Event::Init);
+    assert_eq!(take(Event::InitDone).as_deref(), Some(""));
+}
+
+#[test]
+fn pauses_grow_to_a_limit_and_a_kind_that_is_missing_is_asked_for_every_two_seconds() {
+    let seconds = |trouble: &Trouble, before| pause(trouble, before).as_secs_f64();
+    let lost = Trouble::Unreachable(String::new());
+    for (before, expected) in [(0, 1.0), (1, 2.0), (2, 4.0), (3, 8.0), (4, 8.0), (99, 8.0)] {
+        let pause = seconds(&lost, before);
+        assert!(
+            (expected..=1.25 * expected).contains(&pause),
+            "{before}: {pause}"
+        );
+    }
+    assert!((2.0..=2.5).contains(&seconds(&Trouble::NotFound, 50)));
+}
+
+#[test]
+fn only_pods_that_have_to_do_with_services_are_kept_and_their_versions_are_not() {
+    let pod = |container: &str, command: &[&str]| -> core::Pod {
+        serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "p", "namespace": "kube-system", "resourceVersion": "7"},
+            "spec": {"nodeName": "n1", "containers": [
+                {"name": container, "image": "i", "command": command}
+            ]}
+        }))
+        .unwrap()
+    };
+    assert_eq!(of_interest(pod("app", &["/app"])), None);
+    let proxy = of_interest(pod(
+        "kube-proxy",
+        &["/usr/local/bin/kube-proxy", "--config=/c"],
+    ));
+    assert_eq!(proxy.unwrap().metadata.resource_version, "");
+    assert!(of_interest(pod("antrea-agent", &["antrea-agent"])).is_some());
+}
