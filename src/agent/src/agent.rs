@@ -130,7 +130,9 @@ impl Agent {
                 if let Heard::Trouble(_, trouble) = &heard {
                     self.metrics.api_error(trouble);
                 }
-                self.view.take(heard);
+                if !self.view.take(heard) {
+                    return;
+                }
                 if pods {
                     let wanted = self.view.wanted_config_maps();
                     self.follower.follow_config_maps(wanted);

@@ -47,8 +47,8 @@ impl View {
         }
     }
 
-    /// Takes in what a watch said.
-    pub(crate) fn take(&mut self, heard: Heard) {
+    /// Takes in what a watch said, and tells whether a look at the node can come to something else now.
+    pub(crate) fn take(&mut self, heard: Heard) -> bool {
         match heard {
             Heard::Pods(pods) => self.pods = Some(pods),
             Heard::ConfigMap(name, map) => {
@@ -56,14 +56,16 @@ impl View {
             }
             Heard::ServiceProxy(object) => self.service_proxy = Some(object),
             Heard::State(object) => self.take_state(object.map(|object| Kept::from(*object))),
-            Heard::Trouble(source, trouble) => self.take_trouble(source, trouble),
+            Heard::Trouble(source, trouble) => return self.take_trouble(source, trouble),
             Heard::Fine(source) => {
                 let former = self.troubles.remove(&source);
                 if former.is_some_and(|trouble| !trouble.is_unreachable()) {
                     info!(what = %source, "can be read now");
                 }
+                return false;
             }
         }
+        true
     }
 
     fn take_state(&mut self, kept: Option<Kept>) {
@@ -79,7 +81,11 @@ impl View {
         self.kept = Some(kept);
     }
 
-    fn take_trouble(&mut self, source: Source, trouble: Trouble) {
+    fn take_trouble(&mut self, source: Source, trouble: Trouble) -> bool {
+        let former = self.troubles.insert(source.clone(), trouble.clone());
+        if former.as_ref() == Some(&trouble) {
+            return false;
+        }
         if trouble == Trouble::NotFound {
             match source {
                 Source::ServiceProxy => self.service_proxy = Some(None),
@@ -87,9 +93,8 @@ impl View {
                 _ => {}
             }
         }
-        let former = self.troubles.insert(source.clone(), trouble.clone());
-        if trouble.is_unreachable() || former.as_ref() == Some(&trouble) {
-            return;
+        if trouble.is_unreachable() {
+            return true;
         }
         match (&source, &trouble) {
             (Source::ServiceProxy | Source::State, Trouble::NotFound) => warn!(
@@ -104,6 +109,7 @@ impl View {
             ),
             (_, trouble) => warn!(what = %source, reason = %trouble, "cannot be read"),
         }
+        true
     }
 
     /// The object was written, and stands so.

@@ -145,10 +145,11 @@ impl Follower {
             let mut troubles = 0;
             while let Some(event) = stream.next().await {
                 let heard = match event {
+                    // Said before anything is asked.
+                    Ok(Event::Init) => set.take(Event::Init, &keep).map(&tell),
                     Ok(event) => {
-                        if troubles > 0
-                            && news.send(Heard::Fine(source.clone()).into()).await.is_err()
-                        {
+                        let fine = Heard::Fine(source.clone());
+                        if troubles > 0 && news.send(fine.into()).await.is_err() {
                             return;
                         }
                         troubles = 0;

@@ -81,8 +81,8 @@ fn status_of(code: u16, message: &str) -> Trouble {
     match code {
         404 => Trouble::NotFound,
         401 | 403 => Trouble::Denied(message.to_owned()),
-        // Too many requests, or no etcd behind it: it is not for us to ask more.
-        429 | 500.. => Trouble::Unreachable(format!("it answers {code}: {message}")),
+        // No etcd behind it, for one.
+        500.. => Trouble::Unreachable(format!("it answers {code}: {message}")),
         _ => Trouble::Refused(format!("{code}: {message}")),
     }
 }
@@ -117,11 +117,11 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_kind_is_not_an_outage_and_an_overloaded_server_is() {
+    fn a_missing_kind_is_not_an_outage_and_a_server_that_cannot_serve_is() {
         assert_eq!(of(404), Trouble::NotFound);
         assert_eq!(of(403), Trouble::Denied("why".to_owned()));
         assert!(of(503).is_unreachable());
-        assert!(of(429).is_unreachable());
+        assert!(!of(429).is_unreachable());
         assert_eq!(of(422), Trouble::Refused("422: why".to_owned()));
     }
 

@@ -43,8 +43,11 @@ impl Server {
     }
 
     fn says(&self, path: &'static str, body: &[u8]) {
-        let mut answers = self.answers.lock().unwrap();
-        answers.insert(path, http(200, body));
+        self.sends(path, http(200, body));
+    }
+
+    fn sends(&self, path: &'static str, bytes: Vec<u8>) {
+        self.answers.lock().unwrap().insert(path, bytes);
     }
 
     fn asked(&self, path: &str) -> usize {
@@ -110,9 +113,7 @@ async fn where_nothing_listens_the_question_is_refused() {
 #[tokio::test]
 async fn what_is_not_http_and_what_is_no_address_fail_with_a_reason() {
     let server = Server::start().await;
-    let mut answers = server.answers.lock().unwrap();
-    answers.insert("/proxyMode", b"SSH-2.0-OpenSSH_9.2\r\n".to_vec());
-    drop(answers);
+    server.sends("/proxyMode", b"SSH-2.0-OpenSSH_9.2\r\n".to_vec());
     for address in [&server.address, "nowhere", "[::1"] {
         let answer = get(address, "/proxyMode").await;
         assert!(

@@ -1,3 +1,5 @@
+use std::slice::from_ref;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use mooring_api::service_proxy::ServiceProxySpec;
 use mooring_core::condition::{Condition, EffectiveReason, ModeDetectedReason};
@@ -35,9 +37,9 @@ fn outcomes(host: &mut FakeHost, changes: &[Change]) -> Vec<Outcome> {
 fn a_change_is_written_once_and_only_from_what_it_was_planned_from() {
     let mut host = host();
     let raise = change("eth0", 0, 1);
-    assert_eq!(outcomes(&mut host, &[raise.clone()]), [Outcome::Written]);
+    assert_eq!(outcomes(&mut host, from_ref(&raise)), [Outcome::Written]);
     assert_eq!(value(&host), 1);
-    assert_eq!(outcomes(&mut host, &[raise]), [Outcome::Moved]);
+    assert_eq!(outcomes(&mut host, from_ref(&raise)), [Outcome::Moved]);
     assert_eq!(
         outcomes(&mut host, &[change("eth0", 0, 8)]),
         [Outcome::Moved]
@@ -119,24 +121,15 @@ fn a_condition_that_does_not_hold_says_that_the_agent_could_not_help() {
         ],
         ..NodeReport::default()
     };
-    let of = |reason: EffectiveReason| report(reason);
-    let bad = *<EffectiveReason as mooring_core::condition::Reason>::ALL
-        .iter()
-        .find(|reason| mooring_core::condition::Reason::status(**reason) == ConditionStatus::False)
-        .unwrap();
-    let good = *<EffectiveReason as mooring_core::condition::Reason>::ALL
-        .iter()
-        .find(|reason| mooring_core::condition::Reason::status(**reason) == ConditionStatus::True)
-        .unwrap();
     let failures = Failures::from([("net.ipv4.conf.eth0.arp_ignore".to_owned(), "why".to_owned())]);
-    let mut bad_report = of(bad);
+    let mut bad_report = report(EffectiveReason::ArpIgnoreTooLow);
     explain(&mut bad_report, &failures);
     assert_eq!(bad_report.conditions[0].message, "Mode ipvs.");
     assert_eq!(
         bad_report.conditions[1].message,
         "As it is. The agent was asked to write net.ipv4.conf.eth0.arp_ignore and cannot: why."
     );
-    let mut good_report = of(good);
+    let mut good_report = report(EffectiveReason::Quiet);
     explain(&mut good_report, &failures);
-    assert_eq!(good_report, of(good));
+    assert_eq!(good_report, report(EffectiveReason::Quiet));
 }

@@ -28,7 +28,8 @@ async fn an_agent_is_ready_while_what_it_saw_just_now_is_in_the_api() {
 
 #[tokio::test(start_paused = true)]
 async fn an_agent_is_not_ready_for_a_reason() {
-    let cases: [(&str, fn(&mut Standing)); 5] = [
+    type Change = fn(&mut Standing);
+    let cases: [(&str, Change); 5] = [
         ("not been looked at", |s| s.looked = None),
         ("16 s old", |s| s.looked = Some(ago(16))),
         ("for 7 s: no route", |s| {
