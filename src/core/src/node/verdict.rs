@@ -278,7 +278,7 @@ fn by_traces(findings: &Findings<'_>) -> Verdict {
                 LiveMode::None,
                 format!(
                     "nothing handles traffic to Services from outside: nothing listens on kube-proxy's port, no Pod of it \
-                     or of a replacement is here, and the kernel has no rules of either{antrea}"
+                     or of a replacement is here, and the kernel shows no rules of either{antrea}"
                 ),
             )
         }
