@@ -1,7 +1,7 @@
 //! Pods are replaced, one batch after another, and each new one is verified.
 
 use super::phase::{Phase, Why};
-use super::state::{Run, Target};
+use super::state::{Canary, Run, Target};
 use super::step::{Action, Decided};
 use super::verify::{Check, check, verifying};
 use super::view::{ProxyPod, View};
@@ -70,8 +70,8 @@ pub(super) fn roll(view: &View<'_>, mut run: Run) -> Decided {
     for mut target in std::mem::take(&mut run.batch) {
         match state(view, &run, &target) {
             State::Verified => {
-                if run.phase == Phase::Canary {
-                    run.canary = Some(target.node.clone());
+                if let Some(canary) = run.canary.as_mut().filter(|one| one.node == target.node) {
+                    canary.verified = true;
                 }
                 // Kept until the whole batch is done, so that a look between two deletions shows the whole batch.
                 rest.push((target, true));
@@ -111,7 +111,7 @@ pub(super) fn roll(view: &View<'_>, mut run: Run) -> Decided {
     }
     if !open {
         run.end_batch();
-        if run.phase == Phase::Canary && run.canary.is_some() {
+        if run.phase == Phase::Canary && run.has_canary() {
             return canary_done(view, run);
         }
         return next(view, run);
@@ -172,6 +172,12 @@ fn next(view: &View<'_>, mut run: Run) -> Decided {
     run.batch = picked.iter().map(ProxyPod::target).collect();
     run.batch_since = Some(view.now());
     run.trouble_since = None;
+    if run.phase == Phase::Canary {
+        run.canary = picked.first().map(|pod| Canary {
+            node: pod.node.to_owned(),
+            verified: false,
+        });
+    }
     let nodes: Vec<&str> = picked.iter().map(|pod| pod.node).collect();
     run.message = match run.phase {
         Phase::Canary => format!(
@@ -207,7 +213,7 @@ fn canary<'a>(view: &View<'a>, run: &Run, candidates: &[ProxyPod<'a>]) -> Option
 
 /// The canary is verified: the others follow, unless its links have to be looked at first.
 fn canary_done(view: &View<'_>, mut run: Run) -> Decided {
-    let canary = run.canary.clone().unwrap_or_default();
+    let canary = run.canary.as_ref().map_or("", |canary| &canary.node);
     if let Some(cni) = &view.input.surroundings.unnumbered_cni
         && !view.candidates(Some(&run)).is_empty()
     {
@@ -286,7 +292,7 @@ pub(super) fn start(view: &View<'_>, mut run: Run) -> Decided {
 
 /// The restarts begin, or go on.
 pub(super) fn go(view: &View<'_>, mut run: Run) -> Decided {
-    let first = view.input.wanted.strategy == Strategy::Canary && run.canary.is_none();
+    let first = view.input.wanted.strategy == Strategy::Canary && !run.has_canary();
     let phase = if first {
         Phase::Canary
     } else {

@@ -272,6 +272,11 @@ pub(super) fn reverted(view: &View<'_>, former: Run, time: Timestamp, by: String
     let mut reverts = former.reverts.clone();
     reverts.retain(|revert| revert.time.plus_seconds(FIGHT_SECONDS) > time);
     reverts.push(Revert { time, by });
+    if let Need::Refused(why, message) = need(view) {
+        let mut run = Run::begin(view.now(), view.trigger());
+        run.reverts = reverts;
+        return refused(view, Some(run), why, message);
+    }
     if reverts.len() >= FIGHT_REVERTS {
         let mut run = former;
         run.reverts = reverts;
@@ -283,10 +288,7 @@ pub(super) fn reverted(view: &View<'_>, former: Run, time: Timestamp, by: String
     }
     let mut run = Run::begin(view.now(), view.trigger());
     run.reverts = reverts;
-    match need(view) {
-        Need::Refused(why, message) => refused(view, Some(run), why, message),
-        Need::Nothing | Need::Work => planned(view, run),
-    }
+    planned(view, run)
 }
 
 fn fight(run: &Run) -> String {

@@ -35,7 +35,7 @@ pub use input::{
     Surroundings, Wanted, unnumbered_cni,
 };
 pub use phase::{Phase, UnknownPhase, UnknownWhy, Why};
-pub use state::{Edit, Revert, Run, Target, Trigger};
+pub use state::{Canary, Edit, Revert, Run, Target, Trigger};
 pub use step::{Action, Step, assess_for, step};
 pub use undo::{Side, Undo};
 

@@ -72,7 +72,10 @@ fn phase(former: Option<&Run>, new: &Run, notes: &mut Vec<Note>) {
         Phase::RollingOut => {
             let text = match &new.canary {
                 Some(canary) => {
-                    format!("kube-proxy is verified on node {canary}; the other nodes follow")
+                    format!(
+                        "kube-proxy is verified on node {}; the other nodes follow",
+                        canary.node
+                    )
                 }
                 None => message,
             };

@@ -22,8 +22,8 @@ pub struct Run {
     pub message: String,
     /// The edits, one per key of a ConfigMap; none if kube-proxy only has to be restarted.
     pub edits: Vec<Edit>,
-    /// The node that went first, once its new kube-proxy was verified.
-    pub canary: Option<String>,
+    /// The node that goes first.
+    pub canary: Option<Canary>,
     /// The Pods that are being replaced now.
     pub batch: Vec<Target>,
     /// Since when.
@@ -70,6 +70,15 @@ pub struct Target {
     pub again: bool,
     /// It was Ready: if the new one does not come up, that is our doing.
     pub was_ready: bool,
+}
+
+/// The node that goes first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Canary {
+    /// Its name.
+    pub node: String,
+    /// Its new kube-proxy was verified; the others may follow.
+    pub verified: bool,
 }
 
 /// An edit that somebody took back.
@@ -140,6 +149,11 @@ impl Run {
         self.batch.clear();
         self.batch_since = None;
         self.trouble_since = None;
+    }
+
+    /// A first node was verified.
+    pub(super) fn has_canary(&self) -> bool {
+        self.canary.as_ref().is_some_and(|canary| canary.verified)
     }
 
     /// The edit of a key.

@@ -171,8 +171,12 @@ fn edited(view: &View<'_>, mut run: Run) -> Decided {
             return begin::planned(view, run);
         }
         Texts::NewNeed => return begin::first(view, Some(run), Ended::Keep),
-        Texts::Changed if run.phase == Phase::Done => return Decided::rest(Some(run)),
-        Texts::Changed => return moot(view, run),
+        Texts::Unclear | Texts::Moot if run.phase == Phase::Done => {
+            return Decided::rest(Some(run));
+        }
+        Texts::Moot => return moot(view, run),
+        // A kube-proxy that is restarted now would not come up. The condition StrictARPConfigured says why.
+        Texts::Unclear => return Decided::wait(run, 10),
     }
     if view.pods.is_empty() && run.phase != Phase::Done && !run.edits.is_empty() {
         // The Pods of a cluster do not all go at once; they have not been read yet, or nothing runs.

@@ -11,6 +11,7 @@ use crate::remediation::finding::{Assessment, ConfigMapFinding, PodFinding};
 use crate::remediation::freshness::Freshness;
 use crate::remediation::observation::Observation;
 use crate::remediation::plan::{Patch, PodRef};
+use crate::remediation::reason::Reason;
 use crate::strict_arp::Verdict;
 
 use super::FIELD_MANAGER;
@@ -54,8 +55,10 @@ pub(super) enum Texts {
     Reverted(Timestamp, String),
     /// strictARP is off in a key that was not edited by this run.
     NewNeed,
-    /// A key cannot be edited any more, or does not have to be.
-    Changed,
+    /// The configured mode does not look at strictARP any more.
+    Moot,
+    /// A key cannot be read, or kube-proxy would not start with it.
+    Unclear,
 }
 
 impl<'a> View<'a> {
@@ -101,6 +104,12 @@ impl<'a> View<'a> {
                 && finding.name == location.config_map.name
                 && finding.key == location.key
         })
+    }
+
+    /// The text means mode ipvs without strictARP, whether it can be edited or not.
+    fn is_off(&self, location: &ConfigLocation) -> bool {
+        let reason = self.finding(location).map(|found| found.reason);
+        reason == Some(Reason::EditRefused)
     }
 
     pub(super) fn map(&self, location: &ConfigLocation) -> Option<&'a ConfigMap> {
@@ -159,7 +168,9 @@ impl<'a> View<'a> {
                 return Texts::OldLook;
             }
             return match verdict {
-                Some(Verdict::NotNeeded) => Texts::Changed,
+                Some(Verdict::NotNeeded) => Texts::Moot,
+                None => Texts::Unclear,
+                Some(Verdict::Refused) if !self.is_off(&edit.location) => Texts::Unclear,
                 _ => Texts::Reverted(
                     self.changed(&edit.location).unwrap_or(self.input.now),
                     self.changed_by(&edit.location),
