@@ -11,12 +11,19 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod remediation;
+mod run;
 mod status;
+mod verdict;
+mod wanted;
 
-pub use status::{
-    Configuration, ConfigurationSource, LiveModeCount, NodeCounts, Remediation, RemediationResult,
-    ServiceProxyStatus, Workload,
+pub use remediation::{
+    EditedKey, Remediation, RemediationPhase, RemediationResult, ReplacedPod, Revert, Trigger,
 };
+pub use status::{
+    Configuration, ConfigurationSource, LiveModeCount, NodeCounts, ServiceProxyStatus, Workload,
+};
+pub use verdict::{past_conditions, to_status};
 
 /// The name of the one ServiceProxy of a cluster.
 pub const CLUSTER: &str = "cluster";

@@ -4,11 +4,12 @@
     reason = "KubeSchema makes a private copy of each struct, as public as the struct"
 )]
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::remediation::Remediation;
 use crate::condition;
 use crate::node_proxy_state::LiveMode;
 
@@ -126,40 +127,4 @@ impl NodeCounts {
             summary: format!("{effective}/{total}"),
         }
     }
-}
-
-/// An edit of kube-proxy's configuration, and what came of it.
-#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct Remediation {
-    /// When it began.
-    pub time: Time,
-    /// The edit, as a unified diff. Absent if none was made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub diff: Option<String>,
-    /// What `ipvs.strictARP` was before, as written. Absent if the key was missing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub previous_value: Option<String>,
-    /// What came of it. `Done`: edited, rolled out, and verified on every node. `RolledBack`: a kube-proxy did not come
-    /// up with it, so the former text was put back. `Paused`: it waits for somebody. `Refused`: nothing was written. Absent
-    /// while it is under way.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "RemediationResult")]
-    pub result: Option<RemediationResult>,
-    /// Why, and what to do next.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub message: String,
-}
-
-/// What came of a remediation.
-#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RemediationResult {
-    /// Edited, rolled out, and verified on every node.
-    Done,
-    /// A kube-proxy did not come up; the former text was put back.
-    RolledBack,
-    /// It waits for somebody.
-    Paused,
-    /// Nothing was written.
-    Refused,
 }
