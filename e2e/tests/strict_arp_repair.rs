@@ -52,7 +52,7 @@ const STORIES: &[(&str, Story)] = &[
 ];
 
 fn false_is_fixed(cluster: &Cluster) {
-    expose_web_server(cluster);
+    cluster.expose_web_server(ADDRESS);
     let all: BTreeSet<String> = cluster.nodes().into_iter().collect();
     assert_eq!(all.len(), 3);
     wait_for("all three nodes answer", || {
@@ -273,27 +273,6 @@ fn user_who_may(cluster: &Cluster, verbs: &[&str]) -> String {
     );
     std::fs::write(bed.see(Path::new(&path)), text).unwrap();
     path
-}
-
-fn expose_web_server(cluster: &Cluster) {
-    let manifest = include_str!("../manifests/web.yaml");
-    cluster
-        .bed
-        .kubectl_with(&["apply", "-f", "-"], manifest)
-        .unwrap();
-    let status = format!(r#"{{"status":{{"loadBalancer":{{"ingress":[{{"ip":"{ADDRESS}"}}]}}}}}}"#);
-    cluster
-        .bed
-        .kubectl(&[
-            "patch",
-            "service",
-            "web",
-            "--subresource=status",
-            "--type=merge",
-            "-p",
-            &status,
-        ])
-        .unwrap();
 }
 
 /// Reads up to the question, which does not end in a line break.

@@ -5,6 +5,7 @@
 #[path = "../cargo/mod.rs"]
 mod cargo;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -168,6 +169,27 @@ impl Cluster {
                 self.live_mode(&node) == mode
             });
         }
+    }
+
+    /// A web server behind a Service with this external IP, as if somebody had handed it out.
+    pub(crate) fn expose_web_server(&self, address: IpAddr) {
+        let manifest = include_str!("../../manifests/web.yaml");
+        self.bed
+            .kubectl_with(&["apply", "-f", "-"], manifest)
+            .unwrap();
+        let status =
+            json!({"status": {"loadBalancer": {"ingress": [{"ip": address}]}}}).to_string();
+        self.bed
+            .kubectl(&[
+                "patch",
+                "service",
+                "web",
+                "--subresource=status",
+                "--type=merge",
+                "-p",
+                &status,
+            ])
+            .unwrap();
     }
 
     /// The mode that kube-proxy says it runs in; empty while it does not answer.

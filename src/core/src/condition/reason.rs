@@ -224,7 +224,7 @@ reasons! {
             OlderThanConfiguration,
         }
         Unknown {
-            /// it does not answer, and no Pod of it was found
+            /// it does not answer where it should
             NoAnswer,
         }
     }

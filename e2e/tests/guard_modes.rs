@@ -1,0 +1,240 @@
+//! The guard tells the truth in every mode of kube-proxy, while nodes differ, without kube-proxy, with what an earlier mode
+//! left behind, and beside Antrea.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
+
+mod mooring;
+mod plugin;
+
+use std::time::Instant;
+
+use mooring::Mooring;
+use plugin::{Cluster, wait_for};
+use serde_json::json;
+use testbed::Bed;
+use testbed::spec::{Proxy, StrictArp};
+
+#[test]
+fn the_guard_knows_every_mode() {
+    let bed = Bed::fixture(env!("CARGO_BIN_EXE_testbed"), "modes-guard")
+        .nodes(2)
+        .proxy(Proxy::Iptables)
+        .strict_arp(StrictArp::False)
+        .start()
+        .unwrap();
+    let cluster = Cluster::on(bed);
+    // It shall tell, not repair, so that each state stays as the story sets it.
+    let mooring = Mooring::install_with(&cluster.bed, &json!({"strictARP":{"policy":"Warn"}}));
+    for (story, run) in STORIES {
+        let begin = Instant::now();
+        run(&cluster, &mooring);
+        println!("{story}: ok, {} s", begin.elapsed().as_secs());
+    }
+    cluster.bed.down().unwrap();
+}
+
+type Story = fn(&Cluster, &Mooring<'_>);
+
+/// In this order: each begins where the one before it ended.
+const STORIES: &[(&str, Story)] = &[
+    ("iptables needs nothing", iptables),
+    ("nftables needs nothing", nftables),
+    ("one node differs", mixed),
+    ("addresses left behind by ipvs", leftovers),
+    ("Antrea with and without proxyAll", antrea),
+    ("no kube-proxy", absent),
+];
+
+fn configure(cluster: &Cluster, from: &str, to: &str) {
+    let text = cluster.text();
+    let changed = text.replace(&format!("\nmode: {from}\n"), &format!("\nmode: {to}\n"));
+    assert_ne!(text, changed);
+    cluster.set_text(&changed);
+}
+
+/// All of these conditions, with these reasons.
+#[track_caller]
+fn expect(mooring: &Mooring<'_>, wanted: &[(&str, &str)]) {
+    for (kind, reason) in wanted {
+        mooring.wait_for_reason(kind, reason);
+        println!("  {kind} {reason}: {}", mooring.known(kind).message);
+    }
+}
+
+fn node_mode(cluster: &Cluster, node: &str) -> String {
+    let get = ["get", "nodeproxystate", node, "-o", "jsonpath={.status.mode}"];
+    cluster.bed.kubectl(&get).unwrap_or_default()
+}
+
+fn every_node_in(cluster: &Cluster, mode: &str) {
+    wait_for(&format!("every node's state says {mode}"), || {
+        cluster
+            .nodes()
+            .iter()
+            .all(|node| node_mode(cluster, node) == mode)
+    });
+}
+
+const NOT_NEEDED: &[(&str, &str)] = &[
+    ("ModeDetected", "Detected"),
+    ("StrictARPConfigured", "NotNeeded"),
+    ("RolledOut", "NotNeeded"),
+    ("Effective", "NotNeeded"),
+    ("SafeToAnnounce", "NotNeeded"),
+];
+
+fn iptables(cluster: &Cluster, mooring: &Mooring<'_>) {
+    let version = cluster.config_map()["metadata"]["resourceVersion"].clone();
+    every_node_in(cluster, "iptables");
+    expect(mooring, NOT_NEEDED);
+    assert_eq!(mooring.status()["mode"], "iptables");
+    assert_eq!(cluster.config_map()["metadata"]["resourceVersion"], version);
+}
+
+fn nftables(cluster: &Cluster, mooring: &Mooring<'_>) {
+    configure(cluster, "iptables", "nftables");
+    cluster.restart_kube_proxy("nftables");
+    every_node_in(cluster, "nftables");
+    expect(mooring, NOT_NEEDED);
+    assert_eq!(mooring.status()["mode"], "nftables");
+}
+
+fn mixed(cluster: &Cluster, mooring: &Mooring<'_>) {
+    configure(cluster, "nftables", "ipvs");
+    let delete = [
+        "-n",
+        "kube-system",
+        "delete",
+        "pods",
+        "-l",
+        "k8s-app=kube-proxy",
+        "--field-selector=spec.nodeName=n2",
+    ];
+    cluster.bed.kubectl(&delete).unwrap();
+    wait_for("n2 runs in mode ipvs", || cluster.live_mode("n2") == "ipvs");
+    expect(
+        mooring,
+        &[
+            ("ModeDetected", "MixedModes"),
+            ("StrictARPConfigured", "StrictArpOff"),
+            ("Effective", "ArpIgnoreTooLow"),
+            ("SafeToAnnounce", "NodesNotQuiet"),
+        ],
+    );
+    let effective = mooring.known("Effective").message;
+    assert!(effective.contains("n2") && !effective.contains("n1"), "{effective}");
+}
+
+fn leftovers(cluster: &Cluster, mooring: &Mooring<'_>) {
+    configure(cluster, "ipvs", "iptables");
+    cluster.restart_kube_proxy("iptables");
+    every_node_in(cluster, "iptables");
+    expect(
+        mooring,
+        &[
+            ("ModeDetected", "Detected"),
+            ("StrictARPConfigured", "NotNeeded"),
+            ("Effective", "AddressesLeftBehind"),
+            ("SafeToAnnounce", "NodesNotQuiet"),
+        ],
+    );
+    let effective = mooring.known("Effective").message;
+    assert!(
+        effective.contains("n2") && effective.contains("kube-ipvs0"),
+        "{effective}"
+    );
+    cluster.bed.run_on("n2", "ip link del kube-ipvs0").unwrap();
+    expect(mooring, NOT_NEEDED);
+}
+
+/// Antrea's API objects and its interface are real; its agent is a program that sleeps.
+fn antrea(cluster: &Cluster, mooring: &Mooring<'_>) {
+    let config = |proxy_all: bool| {
+        json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "antrea-config", "namespace": "kube-system", "labels": {"app": "antrea"}},
+            "data": {"antrea-agent.conf": format!(
+                "featureGates:\n#  Egress: true\nantreaProxy:\n  enable: true\n  proxyAll: {proxy_all}\n#  proxyLoadBalancerIPs: true\n"
+            )}
+        })
+        .to_string()
+    };
+    let labels = json!({"app": "antrea", "component": "antrea-agent"});
+    let agents = json!({
+        "apiVersion": "apps/v1", "kind": "DaemonSet",
+        "metadata": {"name": "antrea-agent", "namespace": "kube-system", "labels": labels},
+        "spec": {"selector": {"matchLabels": labels}, "template": {
+            "metadata": {"labels": labels},
+            "spec": {
+                "hostNetwork": true,
+                "terminationGracePeriodSeconds": 1,
+                "containers": [{
+                    "name": "antrea-agent", "image": "localhost/web:1", "imagePullPolicy": "Never",
+                    "volumeMounts": [{"name": "antrea-config", "mountPath": "/etc/antrea"}]
+                }],
+                "volumes": [{"name": "antrea-config", "configMap": {"name": "antrea-config"}}]
+            }
+        }}
+    })
+    .to_string();
+    let apply = |manifest: &str| {
+        cluster
+            .bed
+            .kubectl_with(&["apply", "-f", "-"], manifest)
+            .unwrap()
+    };
+    for node in cluster.nodes() {
+        let link = "ip link add antrea-gw0 type dummy && ip link set antrea-gw0 up";
+        cluster.bed.run_on(&node, link).unwrap();
+    }
+    apply(&config(false));
+    apply(&agents);
+    let antrea_of = |node: &str, field: &str| {
+        let path = format!("jsonpath={{.status.antrea.{field}}}");
+        let get = ["get", "nodeproxystate", node, "-o", &path];
+        cluster.bed.kubectl(&get).unwrap_or_default()
+    };
+    wait_for("the nodes' states know Antrea", || {
+        cluster
+            .nodes()
+            .iter()
+            .all(|node| antrea_of(node, "antreaProxy") == "true")
+    });
+    assert_eq!(antrea_of("n1", "proxyAll"), "false");
+    every_node_in(cluster, "iptables");
+
+    // kube-proxy gone, as Antrea's guide asks with proxyAll.
+    let park = r#"[{"op":"add","path":"/spec/template/spec/nodeSelector/none","value":"here"}]"#;
+    let patch = ["-n", "kube-system", "patch", "daemonset", "kube-proxy", "--type=json", "-p", park];
+    cluster.bed.kubectl(&patch).unwrap();
+    apply(&config(true));
+    every_node_in(cluster, "antreaProxyAll");
+    expect(
+        mooring,
+        &[
+            ("ModeDetected", "Detected"),
+            ("StrictARPConfigured", "Replaced"),
+            ("Effective", "NotNeeded"),
+            ("SafeToAnnounce", "NotNeeded"),
+        ],
+    );
+    let delete = ["-n", "kube-system", "delete", "daemonset/antrea-agent", "configmap/antrea-config"];
+    cluster.bed.kubectl(&delete).unwrap();
+    for node in cluster.nodes() {
+        cluster.bed.run_on(&node, "ip link del antrea-gw0").unwrap();
+    }
+}
+
+/// kube-proxy's DaemonSet has no Pod any more, and nothing else serves.
+fn absent(cluster: &Cluster, mooring: &Mooring<'_>) {
+    let delete = ["-n", "kube-system", "delete", "daemonset", "kube-proxy"];
+    cluster.bed.kubectl(&delete).unwrap();
+    wait_for("no node's state names a mode of kube-proxy", || {
+        cluster
+            .nodes()
+            .iter()
+            .all(|node| ["none", "unknown"].contains(&node_mode(cluster, node).as_str()))
+    });
+    expect(mooring, &[("StrictARPConfigured", "NoKubeProxy")]);
+    assert_ne!(mooring.known("ModeDetected").reason, "MixedModes");
+    assert_ne!(mooring.known("SafeToAnnounce").status, "False");
+}
