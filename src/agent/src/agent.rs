@@ -82,7 +82,8 @@ impl Agent {
         standing: watch::Sender<Standing>,
     ) -> Result<Self> {
         let (sender, news) = mpsc::channel(QUEUE);
-        let follower = Follower::start(client.clone(), &args.node_name, sender.clone());
+        let keeper = Keeper::new(client.clone(), &args.node_name);
+        let follower = Follower::start(client, &args.node_name, keeper.clone(), sender.clone());
         let to_agent = sender.clone();
         thread::Builder::new()
             .name("monitor".to_owned())
@@ -92,7 +93,7 @@ impl Agent {
             news,
             sender,
             follower,
-            keeper: Keeper::new(client, &args.node_name),
+            keeper,
             view: View::new(),
             observer: Observer::new(args),
             metrics,
@@ -156,8 +157,15 @@ impl Agent {
                 self.view.written(kept);
             }
             Err(trouble) => {
-                if self.write_trouble.as_ref() != Some(&trouble) && !trouble.is_unreachable() {
-                    warn!(reason = %trouble, "the NodeProxyState cannot be written");
+                if self.write_trouble.as_ref() != Some(&trouble) {
+                    match &trouble {
+                        Trouble::Unreachable(_) => {}
+                        Trouble::NotFound => warn!(
+                            "the NodeProxyState cannot be written, as its CustomResourceDefinition is not installed: \
+                             apply manifests/crds; trying again every 2 s"
+                        ),
+                        trouble => warn!(reason = %trouble, "the NodeProxyState cannot be written"),
+                    }
                 }
                 let pause = crate::api::pause(&trouble, self.write_troubles);
                 self.write_after = Instant::now() + pause;

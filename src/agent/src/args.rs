@@ -42,13 +42,8 @@ pub(crate) struct Args {
     /// spec.strictARP.sysctls: Enforce needs it
     #[arg(long, env = "PROC", value_name = "DIR", default_value = "/proc")]
     pub proc: PathBuf,
-    /// The namespace of the agent's own DaemonSet
-    #[arg(
-        long,
-        env = "NAMESPACE",
-        value_name = "NAME",
-        requires = "daemonset_name"
-    )]
+    /// The namespace of the agent's own DaemonSet (in a Pod: the field metadata.namespace)
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAME")]
     pub namespace: Option<String>,
     /// The agent's own DaemonSet. An agent that ends while this is gone or being deleted puts back the sysctls that it
     /// raised; without this flag it always leaves them to its successor

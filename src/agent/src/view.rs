@@ -86,18 +86,14 @@ impl View {
         if former.as_ref() == Some(&trouble) {
             return false;
         }
-        if trouble == Trouble::NotFound {
-            match source {
-                Source::ServiceProxy => self.service_proxy = Some(None),
-                Source::State => self.take_state(None),
-                _ => {}
-            }
+        if source == Source::ServiceProxy && trouble == Trouble::NotFound {
+            self.service_proxy = Some(None);
         }
         if trouble.is_unreachable() {
             return true;
         }
         match (&source, &trouble) {
-            (Source::ServiceProxy | Source::State, Trouble::NotFound) => warn!(
+            (Source::ServiceProxy, Trouble::NotFound) => warn!(
                 what = %source,
                 "Mooring's CustomResourceDefinitions are not installed: apply manifests/crds; trying again every 2 s"
             ),

@@ -1,4 +1,4 @@
-//! Watches. Each is a task that keeps the set of what it follows and sends all of it whenever that changes.
+//! Watches, and one question that is asked again and again. Each watch is a task that keeps the set of what it follows and sends all of it whenever that changes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,11 +17,13 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use super::{Trouble, WATCH};
+use super::{Keeper, Trouble, WATCH};
 use crate::agent::News;
 
 /// How many objects come in one answer: a node can have hundreds of Pods, and most are dropped at once.
 const PAGE: u32 = 25;
+/// How often the NodeProxyState is asked for while all is well.
+const STATE_PERIOD: Duration = Duration::from_secs(30);
 
 /// What is followed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,7 +55,7 @@ pub(crate) enum Heard {
     Fine(Source),
 }
 
-/// Starts watches, and ends them.
+/// Starts to follow, and ends it.
 pub(crate) struct Follower {
     client: Client,
     node: String,
@@ -65,7 +67,12 @@ pub(crate) struct Follower {
 
 impl Follower {
     /// Follows everything but ConfigMaps, which are followed once Pods are known to mount them.
-    pub(crate) fn start(client: Client, node: &str, news: mpsc::Sender<News>) -> Self {
+    pub(crate) fn start(
+        client: Client,
+        node: &str,
+        keeper: Keeper,
+        news: mpsc::Sender<News>,
+    ) -> Self {
         let this = Self {
             client,
             node: node.to_owned(),
@@ -87,14 +94,38 @@ impl Follower {
             |object| Some(without_managed_fields(object)),
             |found: Vec<ServiceProxy>| Heard::ServiceProxy(first(found)),
         );
-        this.follow(
-            Source::State,
-            Api::all(this.client.clone()),
-            &named(&this.node),
-            |object| Some(without_managed_fields(object)),
-            |found: Vec<NodeProxyState>| Heard::State(first(found)),
-        );
+        this.ask_for_state(keeper);
         this
+    }
+
+    /// Nobody but this agent writes its NodeProxyState, so it is only asked for now and then: whether somebody deleted it,
+    /// and whether the API server is still there when nothing else happens.
+    fn ask_for_state(&self, keeper: Keeper) {
+        let news = self.news.clone();
+        tokio::spawn(async move {
+            let mut troubles = 0;
+            loop {
+                let (heard, pause) = match keeper.read().await {
+                    Ok(object) => {
+                        let fine = Heard::Fine(Source::State);
+                        if troubles > 0 && news.send(fine.into()).await.is_err() {
+                            return;
+                        }
+                        troubles = 0;
+                        (Heard::State(object), with_chance(STATE_PERIOD))
+                    }
+                    Err(trouble) => {
+                        let pause = pause(&trouble, troubles);
+                        troubles += 1;
+                        (Heard::Trouble(Source::State, trouble), pause)
+                    }
+                };
+                if news.send(heard.into()).await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(pause).await;
+            }
+        });
     }
 
     /// Follows these ConfigMaps and no others.
@@ -251,7 +282,11 @@ fn key(object: &impl Resource<DynamicType = ()>) -> (String, String) {
 pub(crate) fn pause(trouble: &Trouble, before: u32) -> Duration {
     let (first, longest) = trouble.pauses();
     let pause = first.saturating_mul(1 << before.min(10)).min(longest);
-    let chance = RandomState::new().hash_one(before) % 256;
+    with_chance(pause)
+}
+
+fn with_chance(pause: Duration) -> Duration {
+    let chance = RandomState::new().hash_one(()) % 256;
     pause + pause / 4 * u32::try_from(chance).unwrap_or(0) / 256
 }
 

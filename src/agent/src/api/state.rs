@@ -1,4 +1,5 @@
-//! The NodeProxyState of this node: the one object that the agent writes.
+//! The NodeProxyState of this node: the one object that the agent writes. It takes no watch, so that the agent needs no
+//! right to see those of other nodes.
 
 use std::time::Duration;
 
@@ -56,6 +57,16 @@ impl Keeper {
         Self {
             client,
             node: node.to_owned(),
+        }
+    }
+
+    /// The object, if there is one. That its kind is unknown means the same.
+    pub(crate) async fn read(&self) -> Result<Option<Box<NodeProxyState>>, Trouble> {
+        let api: Api<NodeProxyState> = Api::all(self.client.clone());
+        match within(api.get(&self.node)).await {
+            Ok(object) => Ok(Some(Box::new(object))),
+            Err(Trouble::NotFound) => Ok(None),
+            Err(trouble) => Err(trouble),
         }
     }
 

@@ -142,9 +142,8 @@ async fn an_echo_of_the_past_does_not_undo_a_write() {
 async fn without_its_definitions_mooring_wants_and_remembers_nothing() {
     let mut view = View::new();
     assert_eq!(view.wish(), None);
-    for source in [Source::ServiceProxy, Source::State] {
-        view.take(Heard::Trouble(source, Trouble::NotFound));
-    }
+    view.take(Heard::Trouble(Source::ServiceProxy, Trouble::NotFound));
+    view.take(Heard::State(None));
     assert_eq!(view.wish(), Some(Wish::Restore));
     assert_eq!(view.remembered(), Some(&[][..]));
     assert_eq!(view.kept(), Some(None));
