@@ -250,6 +250,11 @@ impl Agent {
             &now,
         );
         let saved = kept.is_some_and(|kept| kept.status == status);
+        if saved {
+            // Whatever could not be written need not be any more.
+            self.write_trouble = None;
+            self.write_troubles = 0;
+        }
         let unsaved = || {
             let reason = self.write_trouble.as_ref().map(ToString::to_string);
             reason.unwrap_or_else(|| "it is about to be written".to_owned())
@@ -293,7 +298,7 @@ impl Agent {
                 (None, Some(reason)) => {
                     warn!(
                         %reason,
-                        "the API server cannot be reached; the node is looked after as before, and reported once it is back"
+                        "goes on without the API server: looks after the node as before, and reports once it is back"
                     );
                     Some((Instant::now(), reason))
                 }
