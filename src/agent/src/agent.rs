@@ -31,6 +31,8 @@ const GAP: Duration = Duration::from_millis(500);
 const QUIET: Duration = Duration::from_millis(200);
 /// or has been going on for so long.
 const BURST: Duration = Duration::from_secs(1);
+/// How long the API server may take to say whether this agent is the last one. The rest takes milliseconds.
+const LAST_QUESTION: Duration = Duration::from_millis(1_500);
 /// How much news may wait.
 const QUEUE: usize = 64;
 
@@ -327,7 +329,7 @@ impl Agent {
             return Ok(());
         };
         let question = self.keeper.is_last(namespace, name);
-        match tokio::time::timeout(Duration::from_secs(1), question).await {
+        match tokio::time::timeout(LAST_QUESTION, question).await {
             Ok(Ok(true)) => {}
             Ok(Ok(false)) => {
                 info!(count, "leaves the sysctls that it raised to its successor");
