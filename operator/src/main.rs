@@ -1,2 +1,167 @@
-//! The operator.
-fn main() {}
+//! The operator: keeps kube-proxy's configuration such that nodes answer only for the external IPs that they own.
+//!
+//! ```text
+//!            ┌ leader (Lease) ──── who acts
+//! main ──────┼ guard (leader only): watches ─▶ World ─▶ mooring_core decides ─▶ status, actions, events
+//!            └ health: /healthz, /readyz, /metrics
+//! ```
+//!
+//! Every decision is taken in `mooring_core`; this is the shell around it. It writes the status of the ServiceProxy, the
+//! one line in kube-proxy's ConfigMap, and Events; it deletes Pods of kube-proxy so that they start anew. It reads no
+//! Secrets, and it is no part of how nodes move addresses: nodes keep theirs while it is away.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Parser as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use crate::args::Arguments;
+use crate::cluster::Cluster;
+use crate::health::Pulse;
+use crate::leader::{Candidate, Outage, Standing, Terms};
+use crate::metrics::Metrics;
+
+mod action;
+mod antrea;
+mod args;
+mod cache;
+mod cluster;
+mod event;
+mod guard;
+mod health;
+mod leader;
+mod location;
+mod logs;
+mod metrics;
+mod survey;
+mod watches;
+mod world;
+
+/// How long the Lease may take to be released at the end; Kubernetes would wait 30 s, an administrator would not.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let run = || -> anyhow::Result<()> {
+        arguments.check().map_err(anyhow::Error::msg)?;
+        logs::start(&arguments.log_level)?;
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start")?
+            .block_on(operate(&arguments))
+    };
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "operator ends");
+            // Before logging is set up, and for whoever started it by hand.
+            let _ = std::io::Write::write_fmt(
+                &mut std::io::stderr(),
+                format_args!("mooring-operator: {error:#}\n"),
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs until a signal, or until a part of it breaks: then the process ends, and is started anew.
+async fn operate(arguments: &Arguments) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let cluster = Cluster::connect(arguments).await?;
+    let identity = arguments.identity.clone().unwrap_or_else(own_name);
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        server = cluster.server,
+        namespace = cluster.namespace,
+        identity,
+        "operator starts"
+    );
+    let (standing_sender, standing) = watch::channel(Standing::starting());
+    let (pulse, pulse_receiver) = watch::channel(Pulse {
+        at: Instant::now(),
+        waits_for: Vec::new(),
+    });
+    let (outage_sender, mut outages) = mpsc::channel::<Outage>(8);
+    let metrics = Metrics::default();
+    let listener = health::bind(arguments.listen).await?;
+    let mut server = tokio::spawn(health::serve(
+        listener,
+        standing.clone(),
+        pulse_receiver,
+        metrics.registry(),
+    ));
+    let terms = Terms {
+        lease: arguments.lease_name.clone(),
+        identity: identity.clone(),
+        duration: arguments.lease_duration,
+        renew: arguments.lease_renew,
+        retry: arguments.lease_retry,
+    };
+    let (stop, stopped) = oneshot::channel();
+    let candidate = Candidate::new(&cluster, terms, standing_sender, outage_sender);
+    let mut candidate = tokio::spawn(candidate.run(stopped));
+    let context = guard::Context {
+        cluster,
+        lease: arguments.lease_name.clone(),
+        identity,
+        metrics,
+        standing,
+        pulse,
+    };
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!(signal = "SIGTERM", "operator ends"),
+        _ = interrupt.recv() => tracing::info!(signal = "SIGINT", "operator ends"),
+        ended = &mut candidate => bail!("the leader election has ended: {ended:?}"),
+        ended = &mut server => bail!("the health server has ended: {ended:?}"),
+        ended = guard_while_leading(&context, &mut outages) => return ended,
+    }
+    // The guard is dropped by now: nothing is written any more but the Lease.
+    let _ = stop.send(());
+    if tokio::time::timeout(FAREWELL, candidate).await.is_err() {
+        tracing::warn!("lease not released in time");
+    }
+    Ok(())
+}
+
+/// Guards whenever this replica leads, and stops at once when it does not.
+async fn guard_while_leading(
+    context: &guard::Context,
+    outages: &mut mpsc::Receiver<Outage>,
+) -> anyhow::Result<()> {
+    let mut standing = context.standing.clone();
+    loop {
+        context.metrics.lead(false);
+        let waited = standing.wait_for(Standing::leads).await;
+        waited.context("the leader election has ended")?;
+        context.metrics.lead(true);
+        tokio::select! {
+            ended = guard::run(context.clone(), outages) => return ended,
+            lost = until_lost(standing.clone()) => lost?,
+        }
+    }
+}
+
+/// Returns when the time that the last standing gives is over, and no newer one has given more.
+async fn until_lost(mut standing: watch::Receiver<Standing>) -> anyhow::Result<()> {
+    loop {
+        let Some(until) = standing.borrow_and_update().leads_until() else {
+            return Ok(());
+        };
+        tokio::select! {
+            changed = standing.changed() => changed.context("the leader election has ended")?,
+            () = tokio::time::sleep_until(until) => return Ok(()),
+        }
+    }
+}
+
+/// Different on every host and in every process.
+fn own_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}-{}", host.trim(), std::process::id())
+}

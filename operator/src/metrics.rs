@@ -1,0 +1,202 @@
+//! What is counted, for Prometheus.
+
+use std::sync::atomic::AtomicU64;
+
+use mooring_core::guard::ClusterVerdict;
+use mooring_core::node::NodeView;
+use mooring_core::remediation::run::Phase;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::cluster::ApiError;
+
+/// All metrics; clones count the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Metrics {
+    leader: Gauge,
+    looks: Counter,
+    look_seconds: Counter<f64, AtomicU64>,
+    api_errors: Family<ApiErrorLabels, Counter>,
+    remediations: Family<RemediationLabels, Counter>,
+    node_mode: Family<NodeModeLabels, Gauge>,
+    node_effective: Family<NodeLabels, Gauge>,
+    node_reporting: Family<NodeLabels, Gauge>,
+    conditions: Family<ConditionLabels, Gauge>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ApiErrorLabels {
+    reason: &'static str,
+    verb: &'static str,
+    resource: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RemediationLabels {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NodeModeLabels {
+    node: String,
+    mode: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NodeLabels {
+    node: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ConditionLabels {
+    condition: &'static str,
+    status: &'static str,
+    reason: &'static str,
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    /// Names them.
+    pub(crate) fn registry(&self) -> Registry {
+        let mut registry = Registry::with_prefix("mooring_operator");
+        registry.register(
+            "leader",
+            "1 on the replica that acts, 0 on the others",
+            self.leader.clone(),
+        );
+        registry.register(
+            "looks",
+            "Times that the cluster was judged anew",
+            self.looks.clone(),
+        );
+        registry.register(
+            "look_seconds",
+            "Time that judging took, without waiting for the API server",
+            self.look_seconds.clone(),
+        );
+        registry.register(
+            "api_errors",
+            "Requests to the API server that failed, by reason",
+            self.api_errors.clone(),
+        );
+        registry.register(
+            "remediations",
+            "Edits of kube-proxy's configuration that came to an end, by result",
+            self.remediations.clone(),
+        );
+        registry.register(
+            "node_mode",
+            "What handles Service traffic on a node, by its agent's last report",
+            self.node_mode.clone(),
+        );
+        registry.register(
+            "node_effective",
+            "1 if the node keeps quiet about addresses that it does not own, 0 if it answers for them; absent if unknown",
+            self.node_effective.clone(),
+        );
+        registry.register(
+            "node_reporting",
+            "1 if the node's agent reports, 0 if not",
+            self.node_reporting.clone(),
+        );
+        registry.register(
+            "condition",
+            "1 for the status and reason that each condition of the ServiceProxy has",
+            self.conditions.clone(),
+        );
+        registry
+    }
+
+    /// Leading or not. Who does not lead knows nothing of the nodes.
+    pub(crate) fn lead(&self, leads: bool) {
+        self.leader.set(leads.into());
+        if !leads {
+            self.forget();
+        }
+    }
+
+    /// Nothing is guarded.
+    pub(crate) fn forget(&self) {
+        self.node_mode.clear();
+        self.node_effective.clear();
+        self.node_reporting.clear();
+        self.conditions.clear();
+    }
+
+    /// The cluster was judged.
+    pub(crate) fn looked(&self, took: std::time::Duration) {
+        self.looks.inc();
+        self.look_seconds.inc_by(took.as_secs_f64());
+    }
+
+    /// A request failed.
+    pub(crate) fn api_error(&self, error: &ApiError) {
+        let operation = error.operation();
+        let labels = ApiErrorLabels {
+            reason: error.label(),
+            verb: operation.verb,
+            resource: operation.resource,
+        };
+        self.api_errors.get_or_create(&labels).inc();
+    }
+
+    /// A remediation came to an end.
+    pub(crate) fn remediation(&self, result: Phase) {
+        let result = result.as_str();
+        self.remediations
+            .get_or_create(&RemediationLabels { result })
+            .inc();
+    }
+
+    /// What is true of the nodes now.
+    pub(crate) fn nodes(&self, nodes: &[NodeView]) {
+        self.node_mode.clear();
+        self.node_effective.clear();
+        self.node_reporting.clear();
+        for node in nodes {
+            let labels = NodeLabels {
+                node: node.name.clone(),
+            };
+            self.node_reporting
+                .get_or_create(&labels)
+                .set(node.reporting.into());
+            let Some(report) = node.report.as_ref().filter(|_| node.reporting) else {
+                continue;
+            };
+            let mode = report.mode.as_str();
+            self.node_mode
+                .get_or_create(&NodeModeLabels {
+                    node: node.name.clone(),
+                    mode,
+                })
+                .set(1);
+            let quiet = mooring_core::guard::disquiet(report).is_empty();
+            self.node_effective.get_or_create(&labels).set(quiet.into());
+        }
+    }
+
+    /// What is true of the cluster now.
+    pub(crate) fn verdict(&self, verdict: &ClusterVerdict) {
+        self.conditions.clear();
+        for condition in &verdict.conditions {
+            let labels = ConditionLabels {
+                condition: condition.kind.as_str(),
+                status: condition.status.as_str(),
+                reason: condition.reason,
+            };
+            self.conditions.get_or_create(&labels).set(1);
+        }
+    }
+}
+
+/// In the text format that Prometheus reads.
+pub(crate) fn text(registry: &Registry) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    encode(&mut text, registry)?;
+    Ok(text)
+}
