@@ -1,0 +1,468 @@
+//! What Mooring may do in a cluster, as the API server sees it: no more than the README says.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
+
+mod mooring;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+
+use mooring::{Mooring, NAMESPACE, tree};
+use serde_json::{Value, json};
+use testbed::Bed;
+
+const OPERATOR: &str = "mooring-operator";
+const AGENT: &str = "mooring-agent";
+
+/// A namespace that Mooring knows nothing of: what is allowed here is allowed everywhere.
+const ELSEWHERE: &str = "elsewhere";
+/// Namespaces in which something more may be allowed.
+const NAMESPACES: [&str; 3] = ["default", "kube-system", NAMESPACE];
+
+const BEGIN: &str = "<!-- permissions -->\n";
+const END: &str = "<!-- /permissions -->\n";
+
+/// One thing that may be done.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Rule {
+    verb: String,
+    /// As in `daemonsets.apps`; a subresource behind a slash.
+    resource: String,
+    /// `None`: all of them.
+    name: Option<String>,
+}
+
+/// What a service account may do, by namespace; what it may do everywhere is under the empty name alone.
+type Permissions = BTreeMap<String, BTreeSet<Rule>>;
+
+#[test]
+fn mooring_may_do_what_the_readme_says_and_no_more() {
+    let bed = Bed::fixture(env!("CARGO_BIN_EXE_testbed"), "permissions")
+        .nodes(0)
+        .light()
+        .start()
+        .unwrap();
+    bed.kubectl(&["create", "namespace", ELSEWHERE]).unwrap();
+    Mooring::apply(&bed, "manifests");
+
+    let operator = permissions(&bed, OPERATOR);
+    let agent = permissions(&bed, AGENT);
+    for (account, permissions) in [(OPERATOR, &operator), (AGENT, &agent)] {
+        nothing_is_a_wildcard_a_secret_or_a_way_to_more(account, permissions);
+    }
+    agents_write_node_proxy_states_only(&agent);
+    the_operator_writes_no_workload(&operator);
+    reviews_agree(&bed);
+
+    let list = format!(
+        "```text\n{}\n{}```\n",
+        block(OPERATOR, &operator),
+        block(AGENT, &agent)
+    );
+    println!("{list}");
+    the_readme_has(&list);
+
+    an_agent_speaks_for_its_own_node_only(&bed);
+    the_operator_deletes_pods_of_kube_proxy_only(&bed);
+    bed.down().unwrap();
+}
+
+// === what is allowed ===
+
+/// What the API server lists for a service account and not for one without any binding.
+fn permissions(bed: &Bed, account: &str) -> Permissions {
+    let user = format!("system:serviceaccount:{NAMESPACE}:{account}");
+    let anybody = rules(bed, "system:serviceaccount:elsewhere:default", ELSEWHERE);
+    let everywhere: BTreeSet<Rule> = &rules(bed, &user, ELSEWHERE) - &anybody;
+    assert!(!everywhere.is_empty(), "{account} may do nothing");
+    let mut permissions = Permissions::new();
+    for namespace in NAMESPACES {
+        let here = &(&rules(bed, &user, namespace) - &anybody) - &everywhere;
+        if !here.is_empty() {
+            permissions.insert(namespace.to_owned(), here);
+        }
+    }
+    permissions.insert(String::new(), everywhere);
+    permissions
+}
+
+fn rules(bed: &Bed, user: &str, namespace: &str) -> BTreeSet<Rule> {
+    let review = json!({
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": namespace},
+    });
+    let impersonate = format!("--as={user}");
+    // The account may not read the schemas by which kubectl would check the review.
+    let arguments = [
+        "create",
+        "--validate=false",
+        "-f",
+        "-",
+        "-o",
+        "json",
+        &impersonate,
+    ];
+    let answer = bed.kubectl_with(&arguments, &review.to_string()).unwrap();
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["status"]["incomplete"], false, "{answer}");
+    let mut rules = BTreeSet::new();
+    for rule in answer["status"]["resourceRules"].as_array().unwrap() {
+        let names = match strings(&rule["resourceNames"]) {
+            names if names.is_empty() => vec![None],
+            names => names.into_iter().map(Some).collect(),
+        };
+        for group in strings(&rule["apiGroups"]) {
+            for resource in strings(&rule["resources"]) {
+                for verb in strings(&rule["verbs"]) {
+                    rules.extend(names.iter().map(|name| Rule {
+                        verb: verb.clone(),
+                        resource: full_name(&resource, &group),
+                        name: name.clone(),
+                    }));
+                }
+            }
+        }
+    }
+    // Paths that are no resources, as in /metrics.
+    for rule in answer["status"]["nonResourceRules"].as_array().unwrap() {
+        for path in strings(&rule["nonResourceURLs"]) {
+            rules.extend(strings(&rule["verbs"]).into_iter().map(|verb| Rule {
+                verb,
+                resource: path.clone(),
+                name: None,
+            }));
+        }
+    }
+    rules
+}
+
+/// `daemonsets.apps`, `serviceproxies.mooring.dev/status`.
+fn full_name(resource: &str, group: &str) -> String {
+    let (resource, sub) = match resource.split_once('/') {
+        Some((resource, sub)) => (resource, format!("/{sub}")),
+        None => (resource, String::new()),
+    };
+    if group.is_empty() {
+        format!("{resource}{sub}")
+    } else {
+        format!("{resource}.{group}{sub}")
+    }
+}
+
+fn strings(list: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    list.as_array().into_iter().flatten().map(text).collect()
+}
+
+fn nothing_is_a_wildcard_a_secret_or_a_way_to_more(account: &str, permissions: &Permissions) {
+    for (namespace, rules) in permissions {
+        for rule in rules {
+            let text = format!("{account} in {namespace:?}: {rule:?}");
+            assert!(rule.verb != "*" && !rule.resource.contains('*'), "{text}");
+            assert!(!rule.resource.starts_with("secrets"), "{text}");
+            for more in ["impersonate", "escalate", "bind", "deletecollection"] {
+                assert_ne!(rule.verb, more, "{text}");
+            }
+            for more in ["rbac.authorization", "token", "exec", "proxy", "admission"] {
+                let allowed = ["serviceproxies.mooring", "nodeproxystates.mooring"];
+                let ours = allowed.iter().any(|own| rule.resource.starts_with(own));
+                assert!(ours || !rule.resource.contains(more), "{text}");
+            }
+        }
+    }
+}
+
+fn writes(permissions: &Permissions) -> BTreeSet<(&str, &str, &str)> {
+    let writes = |rule: &&Rule| !["get", "list", "watch"].contains(&rule.verb.as_str());
+    permissions
+        .iter()
+        .flat_map(|(namespace, rules)| {
+            rules
+                .iter()
+                .filter(writes)
+                .map(|rule| (namespace.as_str(), rule.verb.as_str(), &*rule.resource))
+        })
+        .collect()
+}
+
+fn agents_write_node_proxy_states_only(agent: &Permissions) {
+    for (_, verb, resource) in writes(agent) {
+        assert!(
+            resource.starts_with("nodeproxystates.mooring.dev"),
+            "agents may {verb} {resource}"
+        );
+        assert_ne!(verb, "delete", "{resource}");
+    }
+}
+
+fn the_operator_writes_no_workload(operator: &Permissions) {
+    let core = |resource: &str| !resource.contains('.');
+    let workloads = |resource: &str| resource.contains(".apps") || resource.contains(".batch");
+    for (namespace, verb, resource) in writes(operator) {
+        assert!(
+            !workloads(resource),
+            "the operator may {verb} {resource} in {namespace:?}"
+        );
+        if core(resource) {
+            let allowed = [
+                ("kube-system", "delete", "pods"),
+                ("kube-system", "patch", "configmaps"),
+            ];
+            assert!(
+                allowed.contains(&(namespace, verb, resource)),
+                "the operator may {verb} {resource} in {namespace:?}"
+            );
+        }
+    }
+    let config_maps = operator["kube-system"]
+        .iter()
+        .filter(|rule| rule.resource == "configmaps");
+    for rule in config_maps {
+        assert!(rule.name.is_some(), "any ConfigMap: {rule:?}");
+    }
+}
+
+/// The authorizer itself, asked about what matters most.
+fn reviews_agree(bed: &Bed) {
+    let mut wrong = Vec::new();
+    let mut ask = |account: &str, words: &str, namespace: &str, expected: bool| {
+        let user = format!("--as=system:serviceaccount:{NAMESPACE}:{account}");
+        let mut arguments = vec!["auth", "can-i", &user, "-n", namespace];
+        arguments.extend(words.split(' '));
+        let output = bed.output("kubectl", &arguments).unwrap();
+        let answer = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        if answer != if expected { "yes" } else { "no" } {
+            wrong.push(format!("{account} {words} in {namespace}: {answer:?}"));
+        }
+    };
+    for account in [OPERATOR, AGENT] {
+        for namespace in [ELSEWHERE, "kube-system", NAMESPACE] {
+            ask(account, "get secrets", namespace, false);
+            ask(account, "create pods", namespace, false);
+        }
+        ask(account, "patch daemonsets.apps", "kube-system", false);
+        ask(account, "patch nodes", ELSEWHERE, false);
+        ask(account, "delete pods", ELSEWHERE, false);
+        ask(account, "patch configmaps/coredns", "kube-system", false);
+    }
+    ask(OPERATOR, "patch configmaps/kube-proxy", "kube-system", true);
+    ask(OPERATOR, "delete pods", "kube-system", true);
+    ask(AGENT, "patch configmaps/kube-proxy", "kube-system", false);
+    ask(AGENT, "delete pods", "kube-system", false);
+    ask(AGENT, "patch serviceproxies.mooring.dev", ELSEWHERE, false);
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+// === the README ===
+
+/// The list of one service account.
+fn block(account: &str, permissions: &Permissions) -> String {
+    let mut text = format!("{account}\n");
+    for (namespace, rules) in permissions {
+        let place = match namespace.as_str() {
+            "" => "everywhere".to_owned(),
+            namespace => format!("in {namespace}"),
+        };
+        let _ = writeln!(text, "  {place}");
+        let mut verbs: BTreeMap<(&str, Option<&str>), Vec<&str>> = BTreeMap::new();
+        for rule in rules {
+            let what = (rule.resource.as_str(), rule.name.as_deref());
+            verbs.entry(what).or_default().push(&rule.verb);
+        }
+        let mut names: BTreeMap<(String, &str), Vec<&str>> = BTreeMap::new();
+        for ((resource, name), verbs) in verbs {
+            let names = names.entry((in_order(&verbs), resource)).or_default();
+            names.extend(name);
+        }
+        let mut lines: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for ((verbs, resource), names) in names {
+            lines.entry(verbs).or_default().push(if names.is_empty() {
+                resource.to_owned()
+            } else {
+                format!("{resource} ({})", names.join(", "))
+            });
+        }
+        for (verbs, resources) in lines {
+            let _ = writeln!(text, "    {verbs:<32} {}", resources.join(", "));
+        }
+    }
+    text
+}
+
+/// Reading before writing.
+fn in_order(verbs: &[&str]) -> String {
+    const ORDER: [&str; 7] = [
+        "get", "list", "watch", "create", "update", "patch", "delete",
+    ];
+    let known = ORDER.iter().filter(|verb| verbs.contains(verb));
+    let others = verbs.iter().filter(|verb| !ORDER.contains(verb));
+    known.chain(others).copied().collect::<Vec<_>>().join(", ")
+}
+
+/// With `MOORING_REWRITE` set, it is made so.
+fn the_readme_has(list: &str) {
+    let path = tree().join("README.md");
+    let readme = std::fs::read_to_string(&path).unwrap();
+    let parts = readme
+        .split_once(BEGIN)
+        .and_then(|(before, rest)| Some((before, rest.split_once(END)?)));
+    let (before, (block, after)) =
+        parts.unwrap_or_else(|| panic!("README.md has no section between {BEGIN}and {END}"));
+    if std::env::var_os("MOORING_REWRITE").is_some() {
+        std::fs::write(&path, [before, BEGIN, list, END, after].concat()).unwrap();
+    } else {
+        assert_eq!(
+            block, list,
+            "README.md is not current: run this test with MOORING_REWRITE=1"
+        );
+    }
+}
+
+// === what RBAC cannot say ===
+
+/// A Pod on a node; neither needs to run.
+fn pod(namespace: &str, name: &str, node: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"nodeName": node, "containers": [{"name": "main", "image": "localhost/none:1"}]},
+    })
+}
+
+fn create(bed: &Bed, object: &Value) {
+    bed.kubectl_with(&["create", "-f", "-"], &object.to_string())
+        .unwrap();
+}
+
+/// kubectl with nothing but a token of this account, as a Pod has it if one is named.
+fn with_token(
+    bed: &Bed,
+    account: &str,
+    pod: Option<&str>,
+    arguments: &[&str],
+    manifest: &Value,
+) -> Result<String, String> {
+    let mut create = vec!["-n", NAMESPACE, "create", "token", account];
+    if let Some(pod) = pod {
+        create.extend(["--bound-object-kind=Pod", "--bound-object-name", pod]);
+    }
+    let token = bed.kubectl(&create).unwrap();
+    let path = "/run/testbed/kubernetes/token.kubeconfig";
+    let config = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "x",
+        "clusters": [{"name": "x", "cluster": {
+            "server": "https://10.77.0.2:6443", "certificate-authority": "ca.crt",
+        }}],
+        "users": [{"name": "x", "user": {"token": token.trim()}}],
+        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+    });
+    std::fs::write(bed.see(Path::new(path)), config.to_string()).unwrap();
+    let arguments = [&["--kubeconfig", path], arguments].concat();
+    bed.kubectl_with(&arguments, &manifest.to_string())
+        .map_err(|error| error.to_string())
+}
+
+#[track_caller]
+fn expect_refusal(result: Result<String, String>, words: &str) {
+    let error = result.expect_err("it is allowed");
+    assert!(error.contains(words), "no {words:?} in: {error}");
+}
+
+fn an_agent_speaks_for_its_own_node_only(bed: &Bed) {
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"}});
+    create(bed, &node);
+    let mut on_n1 = pod(NAMESPACE, "agent-on-n1", "n1");
+    on_n1["spec"]["serviceAccountName"] = AGENT.into();
+    create(bed, &on_n1);
+    let on_n1 = Some("agent-on-n1");
+    let state = |node: &str| {
+        json!({
+            "apiVersion": "mooring.dev/v1alpha1",
+            "kind": "NodeProxyState",
+            "metadata": {"name": node},
+        })
+    };
+    let arguments = ["create", "--validate=false", "-f", "-"];
+    with_token(bed, AGENT, on_n1, &arguments, &state("n1")).unwrap();
+    expect_refusal(
+        with_token(bed, AGENT, on_n1, &arguments, &state("n2")),
+        "the agent of node n1 may not write the NodeProxyState n2",
+    );
+
+    // As the administrator, so that there is one to forge.
+    create(bed, &state("n2"));
+    let forge = |node: &str, pod: Option<&str>| {
+        let arguments = [
+            "apply",
+            "--server-side",
+            "--subresource=status",
+            "--validate=false",
+            "-f",
+            "-",
+        ];
+        let mut state = state(node);
+        state["status"] = json!({"mode": "none"});
+        with_token(bed, AGENT, pod, &arguments, &state)
+    };
+    forge("n1", on_n1).unwrap();
+    expect_refusal(
+        forge("n2", on_n1),
+        "the agent of node n1 may not write the NodeProxyState n2",
+    );
+    expect_refusal(
+        forge("n1", None),
+        "the token does not say on which node its agent runs",
+    );
+}
+
+fn the_operator_deletes_pods_of_kube_proxy_only(bed: &Bed) {
+    // Which a controller would make, but none runs here.
+    bed.kubectl(&["-n", "kube-system", "create", "serviceaccount", "default"])
+        .unwrap();
+    let delete = |pod: &str| {
+        let arguments = [
+            "-n",
+            "kube-system",
+            "delete",
+            "pod",
+            pod,
+            "--dry-run=server",
+        ];
+        with_token(bed, OPERATOR, None, &arguments, &Value::Null)
+    };
+    let words = "the operator may delete kube-proxy's Pods only";
+    for (name, owner, config_map, allowed) in [
+        ("kube-proxy-a", Some("DaemonSet"), "kube-proxy", true),
+        ("kube-proxy-b", Some("DaemonSet"), "kube-proxy-config", true),
+        ("other", Some("DaemonSet"), "other", false),
+        ("copy", Some("ReplicaSet"), "kube-proxy", false),
+        ("lone", None, "kube-proxy", false),
+    ] {
+        let mut object = pod("kube-system", name, "n1");
+        object["spec"]["volumes"] = json!([{"name": "config", "configMap": {"name": config_map}}]);
+        if let Some(kind) = owner {
+            let owner = json!({
+                "apiVersion": "apps/v1",
+                "kind": kind,
+                "name": "owner",
+                "uid": "11111111-2222-3333-4444-555555555555",
+                "controller": true,
+            });
+            object["metadata"]["ownerReferences"] = json!([owner]);
+        }
+        create(bed, &object);
+        if allowed {
+            let said = delete(name).unwrap();
+            assert!(said.contains("(server dry run)"), "{said}");
+        } else {
+            expect_refusal(delete(name), words);
+        }
+    }
+    // A Pod without volumes or owners has neither field.
+    create(bed, &pod("kube-system", "bare", "n1"));
+    expect_refusal(delete("bare"), words);
+}
