@@ -119,3 +119,7 @@ pub fn judge(input: &GuardInput<'_>) -> ClusterVerdict {
         conditions,
     }
 }
+
+#[cfg(test)]
+#[path = "verdict/tests.rs"]
+mod tests;

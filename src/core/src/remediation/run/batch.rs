@@ -156,11 +156,19 @@ fn told<'a>(each: impl Iterator<Item = (&'a String, &'a String)>) -> String {
 /// The next batch, or the end.
 fn next(view: &View<'_>, mut run: Run) -> Decided {
     let candidates = view.candidates(Some(&run));
+    let down = view.down(&run);
+    let left = view.at_once().saturating_sub(down.len());
     let picked: Vec<ProxyPod<'_>> = if run.phase == Phase::Canary {
-        canary(view, &run, &candidates).into_iter().collect()
+        canary(view, &run, &candidates, left).into_iter().collect()
     } else {
-        candidates.iter().take(view.at_once()).copied().collect()
+        // To restart what is down takes nothing away; it comes first among the candidates.
+        let free = candidates.iter().filter(|pod| !pod.pod.ready).count();
+        let room = if free == 0 { left } else { free.max(left) };
+        candidates.iter().take(room).copied().collect()
     };
+    if picked.is_empty() && !candidates.is_empty() && left == 0 {
+        return held_up(view, run, &down);
+    }
     if picked.is_empty() {
         return if run.phase == Phase::Canary && !candidates.is_empty() {
             run.enter(Phase::RollingOut, view.now(), "");
@@ -177,6 +185,10 @@ fn next(view: &View<'_>, mut run: Run) -> Decided {
             node: pod.node.to_owned(),
             verified: false,
         });
+        // What does not come up on the first node stops the others, whoever is to blame.
+        run.batch
+            .iter_mut()
+            .for_each(|target| target.was_ready = true);
     }
     let nodes: Vec<&str> = picked.iter().map(|pod| pod.node).collect();
     run.message = match run.phase {
@@ -198,9 +210,32 @@ fn next(view: &View<'_>, mut run: Run) -> Decided {
     }
 }
 
+/// As many kube-proxies are down as may be: no other one is restarted until one of them is back.
+fn held_up(view: &View<'_>, mut run: Run, down: &[ProxyPod<'_>]) -> Decided {
+    let since = *run.batch_since.get_or_insert(view.now());
+    let nodes: Vec<&str> = down.iter().map(|pod| pod.node).collect();
+    let message = format!(
+        "kube-proxy is not Ready on {}, and not more of them may be down at once",
+        super::begin::nodes_in_words(&nodes)
+    );
+    if view.passed(since, PATIENCE_SECONDS) {
+        return fail(view, run, message);
+    }
+    run.message = message;
+    Decided::wait(run, LOOK)
+}
+
 /// The node that goes first: one whose agent reports if there is any, the first by name. Nodes whose kube-proxy does not run
-/// prove nothing.
-fn canary<'a>(view: &View<'a>, run: &Run, candidates: &[ProxyPod<'a>]) -> Option<ProxyPod<'a>> {
+/// prove nothing; but one of them goes first where so many are down that no other may be.
+fn canary<'a>(
+    view: &View<'a>,
+    run: &Run,
+    candidates: &[ProxyPod<'a>],
+    left: usize,
+) -> Option<ProxyPod<'a>> {
+    if left == 0 {
+        return candidates.iter().find(|pod| !pod.pod.ready).copied();
+    }
     let running =
         |pod: &&ProxyPod<'a>| pod.pod.ready && !run.lost.iter().any(|node| node == pod.node);
     let mut witnessed = candidates

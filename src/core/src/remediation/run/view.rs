@@ -253,6 +253,18 @@ impl<'a> View<'a> {
         stale.copied().collect()
     }
 
+    /// Pods that do not run although their nodes do, apart from those that were given up and those of the batch.
+    pub(super) fn down(&self, run: &Run) -> Vec<ProxyPod<'a>> {
+        let down = self
+            .pods
+            .iter()
+            .filter(|pod| pod.reachable && !pod.pod.ready);
+        down.filter(|pod| !run.lost.iter().any(|node| node == pod.node))
+            .filter(|pod| !run.batch.iter().any(|target| target.node == pod.node))
+            .copied()
+            .collect()
+    }
+
     pub(super) fn by_uid(&self, uid: &str) -> Option<ProxyPod<'a>> {
         let found = self.pods.iter().find(|pod| pod.pod.metadata.uid == uid);
         found.copied()
