@@ -7,7 +7,9 @@ mod shell;
 #[path = "remediation/world.rs"]
 mod world;
 
-use mooring_core::remediation::run::{Enforcement, MaxUnavailable, Phase, Strategy, Why};
+use mooring_core::remediation::run::{
+    AntreaSeen, AntreaVersion, Enforcement, MaxUnavailable, Phase, Strategy, Why,
+};
 use shell::Bed;
 use world::{World, text};
 
@@ -423,5 +425,49 @@ fn a_policy_changed_on_the_way_stops_it_and_changed_back_lets_it_go_on() {
         bed.wanted.enforcement = Enforcement::Enforce;
         bed.until("Done", 400, |bed| bed.phase() == Some(Phase::Done));
         done_once(&bed, &format!("stopped after {after} s"));
+    }
+}
+
+#[test]
+fn an_antrea_whose_egress_would_break_is_refused_once_and_repaired_after_its_upgrade() {
+    let mut bed = Bed::of(World::of(2, true));
+    let antrea = |version| AntreaSeen {
+        version: AntreaVersion::of_image(version),
+        egress_in_use: true,
+    };
+    for image in ["antrea/antrea-ubuntu:v1.6.1", "antrea/antrea-ubuntu:latest"] {
+        bed.surroundings.antrea = Some(antrea(image));
+        bed.pass(100);
+        assert_eq!(bed.phase(), Some(Phase::Refused), "{image}");
+        assert_eq!(bed.run().why, Some(Why::BreaksEgress), "{image}");
+    }
+    assert!(bed.world.writes.is_empty() && bed.world.deletions.is_empty());
+    assert_eq!(bed.status_writes, 2, "one for each message");
+    bed.surroundings.antrea = Some(antrea("antrea/antrea-ubuntu:v1.7.0"));
+    bed.until("Done", 300, |bed| bed.phase() == Some(Phase::Done));
+    done_once(&bed, "after the upgrade");
+}
+
+#[test]
+fn with_unnumbered_links_only_the_canary_is_restarted_until_somebody_looked() {
+    let mut bed = Bed::of(World::of(3, true));
+    bed.surroundings.unnumbered_cni = Some("cni-ipvlan-vpc-k8s".to_owned());
+    bed.until("Paused", 200, |bed| bed.phase() == Some(Phase::Paused));
+    assert_eq!(bed.run().why, Some(Why::UnnumberedLinks));
+    bed.pass(400);
+    assert_eq!(bed.world.deletions.len(), 1);
+    bed.wanted.retry = Some("looked".to_owned());
+    bed.until("Done", 300, |bed| bed.phase() == Some(Phase::Done));
+    done_once(&bed, "after somebody looked");
+}
+
+#[test]
+fn an_outage_of_the_api_server_times_nothing_out() {
+    for after in (8..60).step_by(4) {
+        let mut bed = Bed::of(World::of(3, true));
+        bed.pass(after);
+        bed.outage(1_000);
+        bed.until("Done", 300, |bed| bed.phase() == Some(Phase::Done));
+        done_once(&bed, &format!("an outage after {after} s"));
     }
 }

@@ -74,6 +74,12 @@ impl Bed {
         }
     }
 
+    /// Nobody sees or writes anything for so long: nodes go on, objects stay as they are.
+    pub(crate) fn outage(&mut self, seconds: i64) {
+        self.world.now += seconds;
+        self.observing_since = self.world.now;
+    }
+
     pub(crate) fn second(&mut self) {
         let look = self.world.look();
         if let Some(late) = self.late {
