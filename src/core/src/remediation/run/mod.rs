@@ -7,7 +7,7 @@
 //! Refused     Refused    Paused       RollingBack ─▶ RolledBack Paused
 //! ```
 //!
-//! [`step`] decides from one look at the cluster and the persisted [`Run`]. The shell first persists the new run, guarded
+//! [`step()`] decides from one look at the cluster and the persisted [`Run`]. The shell first persists the new run, guarded
 //! by the ServiceProxy's `resourceVersion`, then carries out the actions, then looks and steps again. It may be killed at
 //! any instant in between, and another operator goes on from what is persisted: so a run holds what is intended (which
 //! text, which Pods by uid), whether it was done is read from the cluster, and every action fails harmlessly where it was
