@@ -160,7 +160,7 @@ impl Guard {
             .get_or_insert_with(|| survey::external_ips(world));
         let wanted = proxy.wanted();
         let run = persisted(former);
-        let assessment = assess_for(seen, nodes);
+        let assessment = assess_for(seen, nodes, &wanted);
         let unreadable = world.unreadable();
         let step = if unreadable.is_empty() {
             step(&StepInput {

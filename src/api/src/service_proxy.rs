@@ -101,6 +101,11 @@ pub struct StrictArp {
     /// How kube-proxy is restarted after an edit; it reads its configuration only when it starts.
     #[serde(default)]
     pub rollout: Rollout,
+    /// What happens when an installer or a GitOps tool (Argo CD, Flux, Helm, EKS, k0s, ...) keeps kube-proxy's ConfigMap in
+    /// shape. `Report` (default) writes nothing and names the setting to change there. `Edit` edits it all the same; should
+    /// the tool take the edit back, Mooring stops after the second time and says so.
+    #[serde(default)]
+    pub managed: Managed,
     /// What happens to the sysctls `arp_ignore` and `arp_announce` of `net.ipv4.conf` themselves. `Observe` (default) only
     /// reads them. `Enforce` lets the agents raise them to 1 and 2 on nodes in mode ipvs, for clusters whose kube-proxy
     /// has no ConfigMap that could be edited; what was there before is put back when this object is deleted.
@@ -118,6 +123,16 @@ pub enum Policy {
     Warn,
     /// Write nothing, and do not hold addresses back.
     Ignore,
+}
+
+/// What happens to a ConfigMap that something else keeps in shape.
+#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Managed {
+    /// Say what to change where.
+    #[default]
+    Report,
+    /// Edit it.
+    Edit,
 }
 
 /// How kube-proxy is restarted after an edit.

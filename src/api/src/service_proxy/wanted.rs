@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use mooring_core::remediation::run::{Enforcement, MaxUnavailable, RETRY, Strategy, Wanted};
 
-use super::{Policy, RolloutStrategy, ServiceProxy, Sysctls};
+use super::{Managed, Policy, RolloutStrategy, ServiceProxy, Sysctls};
 
 impl ServiceProxy {
     /// What the administrator wants.
@@ -23,6 +23,7 @@ impl ServiceProxy {
             },
             max_unavailable: strict_arp.rollout.max_unavailable.as_ref().and_then(nodes),
             holds_sysctls: strict_arp.sysctls == Sysctls::Enforce,
+            edit_managed: strict_arp.managed == Managed::Edit,
             generation: self.metadata.generation,
             retry: annotations.and_then(|all| all.get(RETRY)).cloned(),
         }
@@ -53,6 +54,7 @@ mod tests {
                 "policy": "Warn",
                 "rollout": {"strategy": "Rolling", "maxUnavailable": "10%"},
                 "sysctls": "Enforce",
+                "managed": "Edit",
             }},
         }))
         .expect("a ServiceProxy");
@@ -63,6 +65,7 @@ mod tests {
                 strategy: Strategy::Rolling,
                 max_unavailable: Some(MaxUnavailable::Percent(10)),
                 holds_sysctls: true,
+                edit_managed: true,
                 generation: Some(7),
                 retry: Some("2".to_owned()),
             }

@@ -130,7 +130,7 @@ impl Bed {
 
     /// One look of one operator; false if it was killed.
     fn operate(&mut self, look: &Look, (run, version): (Option<Run>, u32)) -> bool {
-        let assessment = assess_for(&look.seen, &look.nodes);
+        let assessment = assess_for(&look.seen, &look.nodes, &self.wanted);
         let decided = step(&StepInput {
             wanted: &self.wanted,
             seen: &look.seen,

@@ -185,7 +185,7 @@ impl Cluster {
         judge(&GuardInput {
             wanted: &self.wanted,
             seen: &seen,
-            assessment: &assess_for(&seen, &self.nodes),
+            assessment: &assess_for(&seen, &self.nodes, &self.wanted),
             nodes: &self.nodes,
             run: None,
             external_ips: &self.addresses,

@@ -43,6 +43,8 @@ pub struct Wanted {
     pub max_unavailable: Option<MaxUnavailable>,
     /// The agents hold the sysctls up themselves (`spec.strictARP.sysctls: Enforce`).
     pub holds_sysctls: bool,
+    /// Edit also a ConfigMap that something else keeps in shape.
+    pub edit_managed: bool,
     /// `metadata.generation` of the ServiceProxy.
     pub generation: Option<i64>,
     /// Its annotation [`super::RETRY`]. A run that ended is tried again when it changes.

@@ -9,7 +9,7 @@ use crate::remediation::observation::{Observation, Policy};
 use crate::remediation::plan::{Patch, PodRef};
 
 use super::begin::Ended;
-use super::input::{Enforcement, StepInput, Strategy};
+use super::input::{Enforcement, StepInput, Strategy, Wanted};
 use super::phase::{Phase, Why};
 use super::state::Run;
 use super::view::{Texts, View};
@@ -75,11 +75,12 @@ impl Decided {
 }
 
 /// The assessment of a look for an operator that hears the nodes, too.
-pub fn assess_for(seen: &Observation, nodes: &[NodeView]) -> Assessment {
+pub fn assess_for(seen: &Observation, nodes: &[NodeView], wanted: &Wanted) -> Assessment {
     remediation::assess(
         seen,
         &Policy {
             live_mode: live_mode(nodes),
+            force_managed: wanted.edit_managed,
             ..Policy::default()
         },
     )
