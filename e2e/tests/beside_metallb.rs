@@ -2,15 +2,16 @@
 //! no effect until strictARP is on.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
+mod cargo;
 mod metallb;
-mod plugin;
+mod mooring;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Instant;
 
 use metallb::MetalLb;
-use plugin::Cluster;
+use mooring::Mooring;
 use serde_json::Value;
 use testbed::Bed;
 use testbed::spec::{Proxy, StrictArp};
@@ -25,13 +26,11 @@ fn metallbs_address_is_answered_by_the_node_that_metallb_chose_and_metallb_is_no
         .strict_arp(StrictArp::False)
         .start()
         .unwrap();
-    let cluster = Cluster::on(bed);
-    let bed = &cluster.bed;
     let nodes = bed.status().unwrap().nodes;
     let all: BTreeSet<String> = nodes.into_iter().map(|node| node.host.name).collect();
     clock.lap("a cluster of three nodes is up");
 
-    let metallb = MetalLb::install(bed, RANGE);
+    let metallb = MetalLb::install(&bed, RANGE);
     clock.lap("MetalLB is ready");
 
     let web = include_str!("../manifests/web.yaml");
@@ -53,9 +52,9 @@ fn metallbs_address_is_answered_by_the_node_that_metallb_chose_and_metallb_is_no
         .unwrap();
     clock.lap(&format!("MetalLB chose {chosen}, and {all:?} answer"));
 
-    let (footprint, service) = (metallb.footprint(), service(bed));
-    cure(&cluster);
-    clock.lap("cured");
+    let (footprint, service) = (metallb.footprint(), service(&bed));
+    Mooring::install(&bed).wait_until_safe();
+    clock.lap("Mooring is installed and says that it is safe");
 
     let only = BTreeSet::from([chosen.clone()]);
     metallb.wait_for("the chosen node answers, and no other", || {
@@ -63,13 +62,13 @@ fn metallbs_address_is_answered_by_the_node_that_metallb_chose_and_metallb_is_no
     });
     clock.lap(&format!("{chosen} alone answers"));
 
-    forget(bed, address);
-    metallb.wait_for("the Service is reached by that node", || get(bed, address));
+    forget(&bed, address);
+    metallb.wait_for("the Service is reached by that node", || get(&bed, address));
     let pods: BTreeSet<String> = (0..10)
-        .map(|_| get(bed, address).expect("the Service stays reachable"))
+        .map(|_| get(&bed, address).expect("the Service stays reachable"))
         .collect();
     assert_eq!(pods.len(), 2, "the Pods that answered: {pods:?}");
-    assert_eq!(neighbour(bed, address), mac(bed, &chosen));
+    assert_eq!(neighbour(&bed, address), mac(&bed, &chosen));
     assert_eq!(bed.answering(address).unwrap(), only);
     clock.lap("ten requests reached both Pods by that node");
 
@@ -79,15 +78,10 @@ fn metallbs_address_is_answered_by_the_node_that_metallb_chose_and_metallb_is_no
         "somebody wrote:\n{}",
         touched.join("\n")
     );
-    assert_eq!(self::service(bed), service);
+    assert_eq!(self::service(&bed), service);
     assert_eq!(metallb.announcer_of("web"), Some(chosen));
     clock.lap("MetalLB and its Service are as they were");
-    cluster.bed.down().unwrap();
-}
-
-/// Makes strictARP effective on every node.
-fn cure(cluster: &Cluster) {
-    cluster.mooring(&["fix", "--yes"]).expect_code(0);
+    bed.down().unwrap();
 }
 
 /// The Service with all that MetalLB wrote.

@@ -2,6 +2,7 @@
 //! makes it do anything twice.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
+mod cargo;
 mod mooring;
 mod plugin;
 mod watch;
@@ -58,19 +59,29 @@ fn killed_at_every_step(cluster: &Cluster) -> Mooring<'_> {
     let limit = Instant::now() + Duration::from_secs(420);
     loop {
         let phases = proxies.values(PHASE);
-        let phase = phases.last().and_then(Value::as_str).unwrap_or_default().to_owned();
+        let phase = phases
+            .last()
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
         if phase == "Done" {
             break;
         }
         assert!(Instant::now() < limit, "phases so far: {phases:?}");
         if !phase.is_empty() && killed.insert(phase.clone()) {
-            println!("  {phase}: operators killed: {:?}", mooring.kill_operators());
+            println!(
+                "  {phase}: operators killed: {:?}",
+                mooring.kill_operators()
+            );
         }
         std::thread::sleep(Duration::from_millis(20));
     }
     println!("  phases: {:?}", proxies.values(PHASE));
     for phase in ["Canary", "RollingOut"] {
-        assert!(killed.contains(phase), "never killed in {phase}: {killed:?}");
+        assert!(
+            killed.contains(phase),
+            "never killed in {phase}: {killed:?}"
+        );
     }
     mooring.wait_for_status("SafeToAnnounce", "True");
     assert_eq!(
@@ -99,8 +110,25 @@ fn state(cluster: &Cluster) -> (String, String, String) {
     let uids = "jsonpath={.items[*].metadata.uid}";
     let restarts = r#"jsonpath={range .items[*]}{.metadata.name} {.status.containerStatuses[0].restartCount}{"\n"}{end}"#;
     (
-        get(&["-n", "kube-system", "get", "configmap", "kube-proxy", "-o", version]),
-        get(&["-n", "kube-system", "get", "pods", "-l", "k8s-app=kube-proxy", "-o", uids]),
+        get(&[
+            "-n",
+            "kube-system",
+            "get",
+            "configmap",
+            "kube-proxy",
+            "-o",
+            version,
+        ]),
+        get(&[
+            "-n",
+            "kube-system",
+            "get",
+            "pods",
+            "-l",
+            "k8s-app=kube-proxy",
+            "-o",
+            uids,
+        ]),
         get(&["-n", "mooring-system", "get", "pods", "-o", restarts]),
     )
 }
@@ -124,8 +152,15 @@ fn api_server_away(cluster: &Cluster, mooring: &Mooring<'_>) {
     let back = Instant::now();
     println!("  away for {} s", stopped.elapsed().as_secs());
     mooring.wait_for_status("Effective", "False");
-    println!("  conditions right {} s after the API server was back", back.elapsed().as_secs());
-    assert!(back.elapsed() < Duration::from_secs(30), "{:?}", back.elapsed());
+    println!(
+        "  conditions right {} s after the API server was back",
+        back.elapsed().as_secs()
+    );
+    assert!(
+        back.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        back.elapsed()
+    );
     assert!(mooring.known("Effective").message.contains("n2"));
     let raise = "echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore";
     cluster.bed.run_on("n2", raise).unwrap();

@@ -2,6 +2,7 @@
 //! left behind, and beside Antrea.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
+mod cargo;
 mod mooring;
 mod plugin;
 
@@ -61,7 +62,13 @@ fn expect(mooring: &Mooring<'_>, wanted: &[(&str, &str)]) {
 }
 
 fn node_mode(cluster: &Cluster, node: &str) -> String {
-    let get = ["get", "nodeproxystate", node, "-o", "jsonpath={.status.mode}"];
+    let get = [
+        "get",
+        "nodeproxystate",
+        node,
+        "-o",
+        "jsonpath={.status.mode}",
+    ];
     cluster.bed.kubectl(&get).unwrap_or_default()
 }
 
@@ -121,7 +128,10 @@ fn mixed(cluster: &Cluster, mooring: &Mooring<'_>) {
         ],
     );
     let effective = mooring.known("Effective").message;
-    assert!(effective.contains("n2") && !effective.contains("n1"), "{effective}");
+    assert!(
+        effective.contains("n2") && !effective.contains("n1"),
+        "{effective}"
+    );
 }
 
 fn leftovers(cluster: &Cluster, mooring: &Mooring<'_>) {
@@ -204,7 +214,16 @@ fn antrea(cluster: &Cluster, mooring: &Mooring<'_>) {
 
     // kube-proxy gone, as Antrea's guide asks with proxyAll.
     let park = r#"[{"op":"add","path":"/spec/template/spec/nodeSelector/none","value":"here"}]"#;
-    let patch = ["-n", "kube-system", "patch", "daemonset", "kube-proxy", "--type=json", "-p", park];
+    let patch = [
+        "-n",
+        "kube-system",
+        "patch",
+        "daemonset",
+        "kube-proxy",
+        "--type=json",
+        "-p",
+        park,
+    ];
     cluster.bed.kubectl(&patch).unwrap();
     apply(&config(true));
     every_node_in(cluster, "antreaProxyAll");
@@ -217,7 +236,13 @@ fn antrea(cluster: &Cluster, mooring: &Mooring<'_>) {
             ("SafeToAnnounce", "NotNeeded"),
         ],
     );
-    let delete = ["-n", "kube-system", "delete", "daemonset/antrea-agent", "configmap/antrea-config"];
+    let delete = [
+        "-n",
+        "kube-system",
+        "delete",
+        "daemonset/antrea-agent",
+        "configmap/antrea-config",
+    ];
     cluster.bed.kubectl(&delete).unwrap();
     for node in cluster.nodes() {
         cluster.bed.run_on(&node, "ip link del antrea-gw0").unwrap();

@@ -2,6 +2,7 @@
 //! does not come up again.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
+mod cargo;
 mod mooring;
 mod plugin;
 
@@ -48,7 +49,10 @@ const STORIES: &[(&str, Story)] = &[
     ("the key is missing", missing_key),
     ("two DaemonSets read one ConfigMap", shared),
     ("Windows nodes read the same ConfigMap", windows),
-    ("kube-proxy cannot start again on the first node", image_missing),
+    (
+        "kube-proxy cannot start again on the first node",
+        image_missing,
+    ),
 ];
 
 /// kube-proxy's ConfigMap, made anew with a change.
@@ -90,7 +94,16 @@ fn state(cluster: &Cluster) -> (Value, BTreeMap<String, String>) {
 /// kube-proxy's Pods: uid by node.
 fn pods(cluster: &Cluster) -> BTreeMap<String, String> {
     let columns = r#"jsonpath={range .items[*]}{.spec.nodeName} {.metadata.uid}{"\n"}{end}"#;
-    let list = ["-n", "kube-system", "get", "pods", "-l", "k8s-app=kube-proxy", "-o", columns];
+    let list = [
+        "-n",
+        "kube-system",
+        "get",
+        "pods",
+        "-l",
+        "k8s-app=kube-proxy",
+        "-o",
+        columns,
+    ];
     let text = cluster.bed.kubectl(&list).unwrap();
     text.lines()
         .map(|line| line.split_once(' ').unwrap())
@@ -128,7 +141,12 @@ fn immutable(cluster: &Cluster, mooring: &Mooring<'_>) {
         off(map);
         map["immutable"] = true.into();
     });
-    refused(cluster, mooring, "ConfigMapImmutable", &["kube-system/kube-proxy", "immutable"]);
+    refused(
+        cluster,
+        mooring,
+        "ConfigMapImmutable",
+        &["kube-system/kube-proxy", "immutable"],
+    );
 }
 
 fn binary(cluster: &Cluster, mooring: &Mooring<'_>) {
@@ -136,13 +154,20 @@ fn binary(cluster: &Cluster, mooring: &Mooring<'_>) {
         map["data"].as_object_mut().unwrap().remove(plugin::KEY);
         map["binaryData"] = json!({plugin::KEY: "bW9kZTogaXB2cwo="});
     });
-    refused(cluster, mooring, "KeyIsBinary", &[plugin::KEY, "binaryData"]);
+    refused(
+        cluster,
+        mooring,
+        "KeyIsBinary",
+        &[plugin::KEY, "binaryData"],
+    );
 }
 
 fn broken(cluster: &Cluster, mooring: &Mooring<'_>) {
     recreate(cluster, |map| {
         let text = map["data"][plugin::KEY].as_str().unwrap();
-        map["data"][plugin::KEY] = text.replace("bindAddress: 0.0.0.0", "bindAddress: ::").into();
+        map["data"][plugin::KEY] = text
+            .replace("bindAddress: 0.0.0.0", "bindAddress: ::")
+            .into();
     });
     refused(cluster, mooring, "ConfigUnclear", &["line 2"]);
 }
@@ -156,10 +181,19 @@ fn missing_key(cluster: &Cluster, mooring: &Mooring<'_>) {
 
 /// kube-proxy's DaemonSet with another name, on the nodes with these labels.
 fn second_daemon_set(cluster: &Cluster, name: &str, nodes: Value) -> Value {
-    let get = ["-n", "kube-system", "get", "daemonset", "kube-proxy", "-o", "json"];
+    let get = [
+        "-n",
+        "kube-system",
+        "get",
+        "daemonset",
+        "kube-proxy",
+        "-o",
+        "json",
+    ];
     let mut set: Value = serde_json::from_str(&cluster.bed.kubectl(&get).unwrap()).unwrap();
     let labels = json!({"k8s-app": "kube-proxy", "pool": name});
-    set["metadata"] = json!({"name": name, "namespace": "kube-system", "labels": {"k8s-app": "kube-proxy"}});
+    set["metadata"] =
+        json!({"name": name, "namespace": "kube-system", "labels": {"k8s-app": "kube-proxy"}});
     set["spec"]["selector"] = json!({"matchLabels": labels});
     set["spec"]["template"]["metadata"] = json!({"labels": labels});
     set["spec"]["template"]["spec"]["nodeSelector"] = nodes;
@@ -168,8 +202,17 @@ fn second_daemon_set(cluster: &Cluster, name: &str, nodes: Value) -> Value {
 }
 
 fn keep_to(cluster: &Cluster, selector: &Value) {
-    let patch = json!([{"op": "replace", "path": "/spec/template/spec/nodeSelector", "value": selector}]);
-    let target = ["-n", "kube-system", "patch", "daemonset", "kube-proxy", "--type=json", "-p"];
+    let patch =
+        json!([{"op": "replace", "path": "/spec/template/spec/nodeSelector", "value": selector}]);
+    let target = [
+        "-n",
+        "kube-system",
+        "patch",
+        "daemonset",
+        "kube-proxy",
+        "--type=json",
+        "-p",
+    ];
     let patch = patch.to_string();
     let mut words = target.to_vec();
     words.push(&patch);
@@ -199,7 +242,14 @@ fn shared(cluster: &Cluster, mooring: &Mooring<'_>) {
         &["kube-proxy-pool-b", "kube-system/kube-proxy"],
     );
 
-    let delete = ["-n", "kube-system", "delete", "daemonset", "kube-proxy-pool-b", "--wait"];
+    let delete = [
+        "-n",
+        "kube-system",
+        "delete",
+        "daemonset",
+        "kube-proxy-pool-b",
+        "--wait",
+    ];
     cluster.bed.kubectl(&delete).unwrap();
     keep_to(cluster, &linux);
     wait_for("kube-proxy is back on both nodes", || {
@@ -212,13 +262,25 @@ fn shared(cluster: &Cluster, mooring: &Mooring<'_>) {
 
 /// The Linux nodes are repaired; the other DaemonSet is left alone.
 fn windows(cluster: &Cluster, mooring: &Mooring<'_>) {
-    let set = second_daemon_set(cluster, "kube-proxy-windows", json!({"kubernetes.io/os": "windows"}));
+    let set = second_daemon_set(
+        cluster,
+        "kube-proxy-windows",
+        json!({"kubernetes.io/os": "windows"}),
+    );
     cluster
         .bed
         .kubectl_with(&["create", "-f", "-"], &set.to_string())
         .unwrap();
     let generation = "jsonpath={.metadata.generation}";
-    let get = ["-n", "kube-system", "get", "daemonset", "kube-proxy-windows", "-o", generation];
+    let get = [
+        "-n",
+        "kube-system",
+        "get",
+        "daemonset",
+        "kube-proxy-windows",
+        "-o",
+        generation,
+    ];
     let before = cluster.bed.kubectl(&get).unwrap();
     recreate(cluster, off);
     wait_for("the Linux nodes are repaired", || {
@@ -227,7 +289,13 @@ fn windows(cluster: &Cluster, mooring: &Mooring<'_>) {
     mooring.wait_for_status("RolledOut", "True");
     mooring.wait_for_status("SafeToAnnounce", "True");
     assert_eq!(cluster.bed.kubectl(&get).unwrap(), before);
-    let delete = ["-n", "kube-system", "delete", "daemonset", "kube-proxy-windows"];
+    let delete = [
+        "-n",
+        "kube-system",
+        "delete",
+        "daemonset",
+        "kube-proxy-windows",
+    ];
     cluster.bed.kubectl(&delete).unwrap();
 }
 
@@ -242,16 +310,30 @@ fn image_missing(cluster: &Cluster, mooring: &Mooring<'_>) {
             {"op": "replace", "path": "/spec/updateStrategy", "value": {"type": "OnDelete"}},
         ])
         .to_string();
-        let words = ["-n", "kube-system", "patch", "daemonset", "kube-proxy", "--type=json", "-p", &patch];
+        let words = [
+            "-n",
+            "kube-system",
+            "patch",
+            "daemonset",
+            "kube-proxy",
+            "--type=json",
+            "-p",
+            &patch,
+        ];
         cluster.bed.kubectl(&words).unwrap();
     };
+    // The kube-proxies run without strictARP, so that they have to be restarted.
+    mooring.set_spec(&json!({"strictARP": {"policy": "Warn"}}));
+    recreate(cluster, off);
+    cluster.restart_kube_proxy("ipvs");
+    mooring.wait_for_reason("StrictARPConfigured", "StrictArpOff");
     policy("Never");
     for node in cluster.nodes() {
         let remove = format!("ctr -a /run/containerd.sock -n k8s.io images rm --sync {image}");
         cluster.bed.run_on(&node, &remove).unwrap();
     }
     let before = pods(cluster);
-    recreate(cluster, off);
+    mooring.set_spec(&json!({"strictARP": {"policy": "Enforce"}}));
     mooring.wait_for_reason("StrictARPConfigured", "RolledBack");
     let condition = mooring.known("StrictARPConfigured");
     println!("  RolledBack: {}", condition.message);
@@ -261,7 +343,11 @@ fn image_missing(cluster: &Cluster, mooring: &Mooring<'_>) {
         .unwrap()
         .to_owned();
     for hint in [canary.as_str(), "ErrImageNeverPull"] {
-        assert!(condition.message.contains(hint), "no {hint:?} in: {}", condition.message);
+        assert!(
+            condition.message.contains(hint),
+            "no {hint:?} in: {}",
+            condition.message
+        );
     }
     let after = pods(cluster);
     for (node, uid) in &before {
@@ -280,7 +366,15 @@ fn image_missing(cluster: &Cluster, mooring: &Mooring<'_>) {
         cluster.bed.run_on(&node, import).unwrap();
     }
     policy("IfNotPresent");
-    let delete = ["-n", "kube-system", "delete", "pods", "-l", "k8s-app=kube-proxy", "--wait=false"];
+    let delete = [
+        "-n",
+        "kube-system",
+        "delete",
+        "pods",
+        "-l",
+        "k8s-app=kube-proxy",
+        "--wait=false",
+    ];
     cluster.bed.kubectl(&delete).unwrap();
     wait_for("kube-proxy runs again on both nodes", || {
         cluster

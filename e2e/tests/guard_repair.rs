@@ -2,6 +2,7 @@
 //! stay so, and say what is wrong when somebody undoes it.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
+mod cargo;
 mod mooring;
 mod plugin;
 mod watch;
@@ -82,7 +83,10 @@ fn repair(cluster: &Cluster) -> Mooring<'_> {
     for condition in FIVE {
         mooring.wait_for_status(condition, "True");
     }
-    println!("all five conditions True after {} s", begin.elapsed().as_secs());
+    println!(
+        "all five conditions True after {} s",
+        begin.elapsed().as_secs()
+    );
     assert_eq!(cluster.bed.answering(ADDRESS).unwrap(), BTreeSet::new());
 
     let text = |map: &Value| map["data"][plugin::KEY].as_str().unwrap().to_owned();
@@ -103,7 +107,11 @@ fn each_restarted_once_and_the_canary_first(pods: &Watch, nodes: &BTreeSet<Strin
     let mut first_ready = None;
     let mut old = BTreeSet::new();
     for (step, (kind, pod)) in pods.seen().iter().enumerate() {
-        let word = |pointer: &str| pod.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let word = |pointer: &str| {
+            pod.pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
         let uid = word("/metadata/uid").to_owned();
         let node = word("/spec/nodeName").to_owned();
         if node.is_empty() {
@@ -192,7 +200,11 @@ fn lowered_sysctl(cluster: &Cluster, mooring: &Mooring<'_>) {
     );
     let effective = mooring.known("Effective");
     for part in [node.as_str(), "eth0", "arp_ignore", "0"] {
-        assert!(effective.message.contains(part), "no {part} in: {}", effective.message);
+        assert!(
+            effective.message.contains(part),
+            "no {part} in: {}",
+            effective.message
+        );
     }
     println!("Effective: {}", effective.message);
     assert_eq!(mooring.known("SafeToAnnounce").status, "False");
@@ -200,7 +212,10 @@ fn lowered_sysctl(cluster: &Cluster, mooring: &Mooring<'_>) {
         cluster.bed.answering(ADDRESS).unwrap(),
         BTreeSet::from([node.clone()])
     );
-    cluster.mooring(&["check"]).expect_code(1).expect_text(&node);
+    cluster
+        .mooring(&["check"])
+        .expect_code(1)
+        .expect_text(&node);
 
     mooring.set_spec(&json!({"strictARP":{"sysctls":"Enforce"}}));
     mooring.wait_for_status("Effective", "True");

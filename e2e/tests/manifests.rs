@@ -1,12 +1,13 @@
 //! The manifests against a real API server, and against the programs that they start.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod cargo;
 mod mooring;
 
 use std::path::Path;
 use std::process::Command;
 
-use mooring::{Mooring, NAMESPACE, cargo, tree};
+use mooring::{Mooring, NAMESPACE, tree};
 use testbed::Bed;
 
 /// A kustomization of a user's own, below the source tree's root, removed when dropped.

@@ -1,6 +1,7 @@
 //! What Mooring may do in a cluster, as the API server sees it: no more than the README says.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
+mod cargo;
 mod mooring;
 
 use std::collections::{BTreeMap, BTreeSet};

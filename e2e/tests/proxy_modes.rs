@@ -1,5 +1,6 @@
 //! In iptables and nftables mode strictARP means nothing: `kubectl mooring` says so and writes nothing.
 
+mod cargo;
 mod plugin;
 
 use plugin::Cluster;

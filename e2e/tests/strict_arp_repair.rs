@@ -2,6 +2,7 @@
 //! `kubectl mooring` cures it; and whatever else it may find there, it does no harm.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
+mod cargo;
 mod plugin;
 
 use std::collections::BTreeSet;

@@ -76,12 +76,17 @@ async fn kube_proxy(client: &Client) -> Value {
     for namespace in ["kube-system", "mooring-system"] {
         let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
         let account = json!({"metadata": {"name": "default"}});
-        accounts.create(&PostParams::default(), &from(account)).await.unwrap();
+        accounts
+            .create(&PostParams::default(), &from(account))
+            .await
+            .unwrap();
     }
     let text = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: ipvs\nipvs:\n  strictARP: true\n";
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), "kube-system");
     let map = json!({"metadata": {"name": "kube-proxy"}, "data": {"config.conf": text}});
-    maps.create(&PostParams::default(), &from(map)).await.unwrap();
+    maps.create(&PostParams::default(), &from(map))
+        .await
+        .unwrap();
     let labels = json!({"k8s-app": "kube-proxy"});
     let mut spec = pod_spec("");
     spec.as_object_mut().unwrap().remove("nodeName");
@@ -90,7 +95,10 @@ async fn kube_proxy(client: &Client) -> Value {
         "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}}
     });
     let sets: Api<DaemonSet> = Api::namespaced(client.clone(), "kube-system");
-    let made = sets.create(&PostParams::default(), &from(set)).await.unwrap();
+    let made = sets
+        .create(&PostParams::default(), &from(set))
+        .await
+        .unwrap();
     json!([{"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "kube-proxy", "uid": made.metadata.uid, "controller": true}])
 }
 
@@ -105,11 +113,24 @@ async fn node(client: &Client, index: usize, owner: &Value) {
                                 "kernelVersion": "", "kubeProxyVersion": "", "kubeletVersion": "v1.35.4", "machineID": "",
                                 "osImage": "", "systemUUID": ""}}
     });
-    nodes.create(&PostParams::default(), &from(object)).await.unwrap();
+    nodes
+        .create(&PostParams::default(), &from(object))
+        .await
+        .unwrap();
     let nobody = json!([]);
     for (namespace, app, labels, owner) in [
-        ("kube-system", "kube-proxy", json!({"k8s-app": "kube-proxy"}), owner),
-        ("mooring-system", "mooring-agent", json!({"app.kubernetes.io/name": "mooring-agent"}), &nobody),
+        (
+            "kube-system",
+            "kube-proxy",
+            json!({"k8s-app": "kube-proxy"}),
+            owner,
+        ),
+        (
+            "mooring-system",
+            "mooring-agent",
+            json!({"app.kubernetes.io/name": "mooring-agent"}),
+            &nobody,
+        ),
     ] {
         let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
         let pod_name = format!("{app}-{index:04}");
@@ -117,7 +138,9 @@ async fn node(client: &Client, index: usize, owner: &Value) {
             "metadata": {"name": pod_name, "labels": labels, "ownerReferences": owner},
             "spec": pod_spec(&name)
         });
-        pods.create(&PostParams::default(), &from(pod)).await.unwrap();
+        pods.create(&PostParams::default(), &from(pod))
+            .await
+            .unwrap();
         let status = json!({"status": {
             "phase": "Running",
             "conditions": [{"type": "Ready", "status": "True"}],
@@ -130,7 +153,10 @@ async fn node(client: &Client, index: usize, owner: &Value) {
     }
     let states: Api<NodeProxyState> = Api::all(client.clone());
     let state = json!({"apiVersion": "mooring.dev/v1alpha1", "kind": "NodeProxyState", "metadata": {"name": name}});
-    states.create(&PostParams::default(), &from(state)).await.unwrap();
+    states
+        .create(&PostParams::default(), &from(state))
+        .await
+        .unwrap();
     set_state(&states, &name, 0).await;
 }
 

@@ -9,12 +9,14 @@
     reason = "a benchmark prints, and ends at the first error"
 )]
 
+#[path = "../../tests/cargo/mod.rs"]
+mod cargo;
 mod crowd;
 mod meter;
 #[path = "../../tests/mooring/mod.rs"]
 mod mooring;
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use meter::Usage;
@@ -39,7 +41,10 @@ fn main() {
         operator(span).row("operator, 1000 nodes changing once a minute", 60.0, 5.0),
         agent(span).row("agent, idle", 15.0, 1.0),
     ];
-    println!("\n{:<45} {:>10} {:>10} {:>6} {:>8} {:>6}", "", "RSS MiB", "anon MiB", "goal", "core %", "goal");
+    println!(
+        "\n{:<45} {:>10} {:>10} {:>6} {:>8} {:>6}",
+        "", "RSS MiB", "anon MiB", "goal", "core %", "goal"
+    );
     for (line, _) in &goals {
         println!("{line}");
     }
@@ -56,9 +61,11 @@ fn operator(span: Duration) -> Usage {
         .start()
         .unwrap();
     for manifest in mooring_api::manifests().unwrap() {
-        bed.kubectl_with(&["apply", "-f", "-"], &manifest.yaml).unwrap();
+        bed.kubectl_with(&["apply", "-f", "-"], &manifest.text)
+            .unwrap();
     }
-    bed.kubectl(&["create", "namespace", "mooring-system"]).unwrap();
+    bed.kubectl(&["create", "namespace", "mooring-system"])
+        .unwrap();
     let mut load = bed
         .command("cp", std::env::current_exe().unwrap())
         .arg(crowd::ARGUMENT)
@@ -78,12 +85,14 @@ fn operator(span: Duration) -> Usage {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    mooring::wait_for("the operator has a status for all nodes", || {
-        let nodes = "jsonpath={.status.nodes.total}";
-        let total = bed.kubectl(&["get", "serviceproxy", "cluster", "-o", nodes]);
-        total.unwrap_or_default() == NODES.to_string()
+    let mooring = Mooring::find(&bed);
+    mooring.wait_for("the operator has a status for all nodes", || {
+        (mooring.status()["nodes"]["total"] == NODES).then_some(())
     });
-    println!("operator knows them all {} s after its start", begin.elapsed().as_secs());
+    println!(
+        "operator knows them all {} s after its start",
+        begin.elapsed().as_secs()
+    );
     let usage = meter::measure(meter::child_of(operator.id()), span, |path| {
         std::fs::read_to_string(path).unwrap()
     });
@@ -104,12 +113,13 @@ fn agent(span: Duration) -> Usage {
         .start()
         .unwrap();
     let mooring = Mooring::install(&bed);
-    mooring.wait_for_condition("SafeToAnnounce", "True");
+    mooring.wait_until_safe();
     let node = bed.status().unwrap().nodes[0].host.name.clone();
     let pid = bed.run_on(&node, "busybox pidof mooring-agent").unwrap();
     let pid = pid.trim().parse().unwrap();
     let usage = meter::measure(pid, span, |path| {
-        bed.run_on(&node, &format!("cat {}", path.display())).unwrap()
+        bed.run_on(&node, &format!("cat {}", path.display()))
+            .unwrap()
     });
     bed.down().unwrap();
     usage

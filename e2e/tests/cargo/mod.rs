@@ -1,5 +1,7 @@
 //! cargo, called from a test.
 
+#![allow(dead_code, reason = "not every test file uses all of it")]
+
 use std::process::Command;
 
 /// cargo as it was called for the tests.

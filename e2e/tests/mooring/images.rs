@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::cargo;
+use crate::cargo;
 
 /// The root of the source tree.
 pub(crate) fn tree() -> PathBuf {
@@ -16,6 +16,17 @@ pub(crate) fn tree() -> PathBuf {
 pub(crate) fn images() -> &'static [PathBuf] {
     static IMAGES: OnceLock<Vec<PathBuf>> = OnceLock::new();
     IMAGES.get_or_init(build)
+}
+
+/// One of the static programs that are in the images.
+pub(crate) fn program(name: &str) -> PathBuf {
+    let target = images()[0].parent().and_then(Path::parent).unwrap();
+    std::fs::read_dir(target)
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path().join("release").join(name))
+        .find(|path| path.is_file())
+        .unwrap()
 }
 
 fn build() -> Vec<PathBuf> {

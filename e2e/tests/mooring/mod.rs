@@ -6,14 +6,9 @@
     reason = "not every test file uses all of it"
 )]
 
-#[path = "../cargo/mod.rs"]
-#[allow(
-    clippy::duplicate_mod,
-    reason = "a test may use the plugin as well, which has it, too"
-)]
-pub(crate) mod cargo;
 mod images;
 mod report;
+mod steps;
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +16,7 @@ use serde_json::Value;
 use testbed::Bed;
 use testbed::protocol::Request;
 
-pub(crate) use images::{images, tree};
+pub(crate) use images::{images, program, tree};
 
 /// Where all of it runs.
 pub(crate) const NAMESPACE: &str = "mooring-system";

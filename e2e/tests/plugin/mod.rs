@@ -2,9 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
-#[path = "../cargo/mod.rs"]
-mod cargo;
-
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -12,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use testbed::Bed;
+
+use crate::cargo;
 
 /// The key that kubeadm's kube-proxy reads.
 pub(crate) const KEY: &str = "config.conf";
