@@ -6,6 +6,7 @@
 
 pub mod condition;
 pub mod guard;
+pub mod ipam;
 pub mod kube_proxy;
 pub mod node;
 pub mod proxy_mode;

@@ -1,0 +1,4 @@
+//! Addresses of Services: what pools have, what Services ask for, who gets what.
+
+pub mod quoted;
+pub mod range;
