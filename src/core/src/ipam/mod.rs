@@ -1,5 +1,8 @@
 //! Addresses of Services: what pools have, what Services ask for, who gets what.
 
+pub mod cluster_addresses;
 pub mod object_name;
+pub mod pool;
 pub mod quoted;
 pub mod range;
+pub mod selector;
