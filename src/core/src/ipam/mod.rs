@@ -5,4 +5,6 @@ pub mod object_name;
 pub mod pool;
 pub mod quoted;
 pub mod range;
+pub mod request;
 pub mod selector;
+pub mod service;
