@@ -9,7 +9,7 @@ pub use mooring_core::condition::{
 
 mod schema;
 
-pub(crate) use schema::{cluster_schema, node_schema};
+pub(crate) use schema::{address_schema, cluster_schema, node_schema, pool_schema};
 
 /// The longest message that the schema lets through, in characters.
 const LONGEST_MESSAGE: usize = 32_768;

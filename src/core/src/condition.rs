@@ -7,6 +7,7 @@ use std::fmt;
 
 mod reason;
 
+pub(crate) use reason::reasons;
 pub use reason::{
     EffectiveReason, KubeProxyHealthyReason, ModeDetectedReason, RolledOutReason,
     SafeToAnnounceReason, StrictArpConfiguredReason, UplinksAnswerReason,
@@ -29,6 +30,18 @@ pub enum ConditionType {
     KubeProxyHealthy,
     /// Of a node: its uplinks answer ARP for the addresses that they have.
     UplinksAnswer,
+    /// Of a pool: addresses are handed out of it.
+    Ready,
+    /// Of a pool: nobody else has any of its addresses.
+    RangesUsable,
+    /// Of a pool: a node can have its addresses.
+    NodesEligible,
+    /// Of an external IP: a node answers for it.
+    Announced,
+    /// Of an external IP: exactly that node answers for it.
+    SingleResponder,
+    /// Of an external IP: somebody else has it. True is bad.
+    Conflict,
 }
 
 impl ConditionType {
@@ -49,6 +62,12 @@ impl ConditionType {
         Self::UplinksAnswer,
     ];
 
+    /// Those of an ExternalIPPool.
+    pub const OF_POOL: [Self; 3] = [Self::Ready, Self::RangesUsable, Self::NodesEligible];
+
+    /// Those of an ExternalIP.
+    pub const OF_ADDRESS: [Self; 3] = [Self::Announced, Self::SingleResponder, Self::Conflict];
+
     /// As in the API.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -59,6 +78,12 @@ impl ConditionType {
             Self::SafeToAnnounce => "SafeToAnnounce",
             Self::KubeProxyHealthy => "KubeProxyHealthy",
             Self::UplinksAnswer => "UplinksAnswer",
+            Self::Ready => "Ready",
+            Self::RangesUsable => "RangesUsable",
+            Self::NodesEligible => "NodesEligible",
+            Self::Announced => "Announced",
+            Self::SingleResponder => "SingleResponder",
+            Self::Conflict => "Conflict",
         }
     }
 
@@ -76,6 +101,16 @@ impl ConditionType {
             }
             Self::KubeProxyHealthy => "the node's kube-proxy runs, and keeps its rules up to date",
             Self::UplinksAnswer => "the node's uplinks answer ARP for the addresses that they have",
+            Self::Ready => "addresses are handed out of the pool",
+            Self::RangesUsable => "none of the pool's addresses belongs to somebody else",
+            Self::NodesEligible => "a node can have addresses of the pool",
+            Self::Announced => {
+                "a node answers for the address, and its Services are reachable there"
+            }
+            Self::SingleResponder => {
+                "that node is the only one that was seen to answer for the address"
+            }
+            Self::Conflict => "another host has the address (here True is bad)",
         }
     }
 }

@@ -4,6 +4,11 @@ use std::fmt::Write as _;
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
+use mooring_core::ipam::reason::{
+    AnnouncedReason, ConflictReason, NodesEligibleReason, RangesUsableReason, ReadyReason,
+    SingleResponderReason,
+};
+
 use super::{
     ConditionType, EffectiveReason, KubeProxyHealthyReason, LONGEST_MESSAGE, ModeDetectedReason,
     Reason, RolledOutReason, SafeToAnnounceReason, StrictArpConfiguredReason, UplinksAnswerReason,
@@ -17,6 +22,16 @@ pub(crate) fn cluster_schema(_: &mut SchemaGenerator) -> Schema {
 /// The conditions of a NodeProxyState.
 pub(crate) fn node_schema(_: &mut SchemaGenerator) -> Schema {
     schema(&ConditionType::OF_NODE)
+}
+
+/// The conditions of an ExternalIPPool.
+pub(crate) fn pool_schema(_: &mut SchemaGenerator) -> Schema {
+    schema(&ConditionType::OF_POOL)
+}
+
+/// The conditions of an ExternalIP.
+pub(crate) fn address_schema(_: &mut SchemaGenerator) -> Schema {
+    schema(&ConditionType::OF_ADDRESS)
 }
 
 fn schema(types: &[ConditionType]) -> Schema {
@@ -70,7 +85,12 @@ fn schema(types: &[ConditionType]) -> Schema {
 }
 
 fn meanings(types: &[ConditionType]) -> String {
-    let mut text = "What the condition is about; True is good.".to_owned();
+    let good = if types.contains(&ConditionType::Conflict) {
+        "True is good, except for Conflict"
+    } else {
+        "True is good"
+    };
+    let mut text = format!("What the condition is about; {good}.");
     for kind in types {
         let _ = write!(text, "\n- {kind}: {}", kind.meaning());
     }
@@ -88,6 +108,12 @@ fn reasons(types: &[ConditionType]) -> String {
             ConditionType::SafeToAnnounce => list::<SafeToAnnounceReason>(&mut text),
             ConditionType::KubeProxyHealthy => list::<KubeProxyHealthyReason>(&mut text),
             ConditionType::UplinksAnswer => list::<UplinksAnswerReason>(&mut text),
+            ConditionType::Ready => list::<ReadyReason>(&mut text),
+            ConditionType::RangesUsable => list::<RangesUsableReason>(&mut text),
+            ConditionType::NodesEligible => list::<NodesEligibleReason>(&mut text),
+            ConditionType::Announced => list::<AnnouncedReason>(&mut text),
+            ConditionType::SingleResponder => list::<SingleResponderReason>(&mut text),
+            ConditionType::Conflict => list::<ConflictReason>(&mut text),
         }
     }
     text

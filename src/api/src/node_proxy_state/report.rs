@@ -178,7 +178,13 @@ fn decided(condition: &Condition) -> Option<Decided> {
         ConditionType::UplinksAnswer => reason::<UplinksAnswerReason>(condition),
         ConditionType::StrictArpConfigured
         | ConditionType::RolledOut
-        | ConditionType::SafeToAnnounce => None,
+        | ConditionType::SafeToAnnounce
+        | ConditionType::Ready
+        | ConditionType::RangesUsable
+        | ConditionType::NodesEligible
+        | ConditionType::Announced
+        | ConditionType::SingleResponder
+        | ConditionType::Conflict => None,
     };
     Some(Decided {
         kind,

@@ -1,9 +1,5 @@
 //! Why a condition is True, False or Unknown.
 
-use std::fmt;
-
-use super::{ConditionStatus, ConditionType, Reason};
-
 /// An enum of reasons. The doc comment of a variant is its documentation in the CRD, too.
 macro_rules! reasons {
     (
@@ -18,16 +14,17 @@ macro_rules! reasons {
             $($( $(#[doc = $doc])+ $variant, )+)+
         }
 
-        impl Reason for $name {
-            const CONDITION: ConditionType = ConditionType::$condition;
+        impl $crate::condition::Reason for $name {
+            const CONDITION: $crate::condition::ConditionType =
+                $crate::condition::ConditionType::$condition;
             const ALL: &'static [Self] = &[ $($( Self::$variant, )+)+ ];
 
             fn as_str(self) -> &'static str {
                 match self { $($( Self::$variant => stringify!($variant), )+)+ }
             }
 
-            fn status(self) -> ConditionStatus {
-                match self { $($( Self::$variant => ConditionStatus::$status, )+)+ }
+            fn status(self) -> $crate::condition::ConditionStatus {
+                match self { $($( Self::$variant => $crate::condition::ConditionStatus::$status, )+)+ }
             }
 
             fn meaning(self) -> &'static str {
@@ -35,13 +32,15 @@ macro_rules! reasons {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.pad($crate::condition::Reason::as_str(*self))
             }
         }
     };
 }
+
+pub(crate) use reasons;
 
 reasons! {
     /// Reasons of `ModeDetected`.

@@ -5,6 +5,7 @@ pub mod object_name;
 pub mod pool;
 pub mod quoted;
 pub mod range;
+pub mod reason;
 pub mod request;
 pub mod selector;
 pub mod service;

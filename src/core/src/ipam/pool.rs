@@ -13,9 +13,11 @@ use super::selector::LabelSelector;
 use crate::kube_proxy::snapshot::Timestamp;
 
 mod check;
+mod conditions;
 mod problem;
 
 pub use check::{Pool, check};
+pub use conditions::Usage;
 pub use problem::{PoolProblem, Severity};
 
 /// Whose kind of pool it is.
