@@ -15,6 +15,8 @@ mod metadata;
 pub mod node_proxy_state;
 mod object;
 mod pod;
+mod selector;
+mod service;
 pub mod service_proxy;
 
 pub use crds::{Manifest, crds, manifests};
@@ -22,6 +24,8 @@ pub use metadata::timestamp;
 pub use node_proxy_state::NodeProxyState;
 pub use object::{config_map, daemon_set, node};
 pub use pod::pod;
+pub use selector::selector;
+pub use service::service;
 pub use service_proxy::ServiceProxy;
 
 #[cfg(test)]
