@@ -6,7 +6,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 use serde_json::json;
 
-use crate::{NodeProxyState, ServiceProxy};
+use crate::{ExternalIP, ExternalIPPool, NodeProxyState, ServiceProxy};
 
 /// A file for `kubectl apply -f`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +33,12 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         root.required = None;
         tidy(root);
     });
-    for_each_root(&mut node_proxy_state, tidy);
-    vec![service_proxy, node_proxy_state]
+    let mut pool = ExternalIPPool::crd();
+    let mut address = ExternalIP::crd();
+    for crd in [&mut node_proxy_state, &mut pool, &mut address] {
+        for_each_root(crd, tidy);
+    }
+    vec![service_proxy, node_proxy_state, pool, address]
 }
 
 /// The same as files.

@@ -11,6 +11,8 @@
 
 pub mod condition;
 mod crds;
+pub mod external_ip;
+pub mod external_ip_pool;
 mod metadata;
 pub mod node_proxy_state;
 mod object;
@@ -20,6 +22,8 @@ mod service;
 pub mod service_proxy;
 
 pub use crds::{Manifest, crds, manifests};
+pub use external_ip::ExternalIP;
+pub use external_ip_pool::ExternalIPPool;
 pub use metadata::timestamp;
 pub use node_proxy_state::NodeProxyState;
 pub use object::{config_map, daemon_set, node};

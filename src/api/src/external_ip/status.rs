@@ -1,0 +1,98 @@
+//! What is true of an address on the wire.
+#![expect(
+    unreachable_pub,
+    reason = "KubeSchema makes a private copy of each struct, as public as the struct"
+)]
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::condition;
+
+/// What is true of the address on the wire. Written by the agent of the node that has it; `seen` by that of another node.
+#[derive(KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct ExternalIPStatus {
+    /// The node that answers for it. Absent while none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub node: Option<String>,
+    /// The interface of that node that it answers on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 15))]
+    pub interface: Option<String>,
+    /// The MAC address that it answers with, in lower case with colons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 59))]
+    pub mac: Option<String>,
+    /// How it answers. `Responder`: the agent answers, and the address is on no uplink. `Uplink`: the address is on the
+    /// interface, and the kernel answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Method")]
+    pub method: Option<Method>,
+    /// Since when the node has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+    /// How it came to the node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_move: Option<Move>,
+    /// Who answered when another node asked on the wire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Sighting>,
+    /// Whether the address works, and what is in the way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "condition::address_schema")]
+    pub conditions: Vec<Condition>,
+}
+
+/// How the node of an address answers for it.
+#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// The agent does.
+    Responder,
+    /// The kernel does.
+    Uplink,
+}
+
+/// How an address came to its node.
+#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Move {
+    /// When it began.
+    pub time: Time,
+    /// The node that had it before. Absent if none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Why, in one word.
+    pub reason: String,
+    /// How long nobody answered, or how long it took if somebody always did.
+    pub duration_milliseconds: u32,
+}
+
+/// What one node saw on the wire when it asked for the address.
+#[derive(KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Sighting {
+    /// The node that asked.
+    pub witness: String,
+    /// When.
+    pub time: Time,
+    /// Who answered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["mac".into()]))]
+    pub responders: Vec<Responder>,
+}
+
+/// Somebody who answered for an address.
+#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Responder {
+    /// The MAC address in the answer, in lower case with colons.
+    pub mac: String,
+    /// The node that has this MAC address. Absent if none has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+}
