@@ -9,6 +9,7 @@
 //!
 //! The `k8s-openapi` version feature is left to the binaries.
 
+pub mod antrea_pool;
 pub mod condition;
 mod crds;
 pub mod external_ip;
