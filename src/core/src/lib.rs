@@ -9,6 +9,7 @@ pub mod guard;
 pub mod ipam;
 pub mod kube_proxy;
 pub mod node;
+pub mod placement;
 pub mod proxy_mode;
 pub mod remediation;
 pub mod strict_arp;

@@ -1,0 +1,152 @@
+//! Why a node cannot own an address.
+
+use std::fmt;
+
+/// One reason why a node is not to own an address. Prints as a clause about the node, for people.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Obstacle {
+    /// The pool's `nodeSelector` does not select it.
+    NotSelected {
+        /// The pool.
+        pool: String,
+        /// The label that is not as it asks for.
+        mismatch: String,
+    },
+    /// It carries the label that keeps load balancers away.
+    ExcludedByLabel,
+    /// Its addresses are being moved away, as for maintenance.
+    Draining,
+    /// No uplink of it has the address in its subnet, and the pool has to be reached by ARP or NDP.
+    NoUplinkInSubnet {
+        /// Its uplinks' subnets of that family.
+        subnets: Vec<String>,
+    },
+    /// It has none of the interfaces that the pool names.
+    NoSuchInterface {
+        /// Those that the pool names.
+        interfaces: Vec<String>,
+    },
+    /// `externalTrafficPolicy: Local`, and no endpoint of these Services that could serve runs there.
+    NoLocalEndpoint {
+        /// The Services, as `namespace/name`.
+        services: Vec<String>,
+    },
+    /// Its kubelet does not report it as ready.
+    NotReady,
+    /// Mooring's agent there does not report.
+    AgentNotReporting,
+    /// Its kube-proxy does not work, or does not keep up.
+    KubeProxyUnhealthy {
+        /// What is known about that.
+        message: String,
+    },
+    /// Nothing may be announced from there.
+    GateClosed {
+        /// What has to happen first.
+        message: String,
+    },
+    /// Its service proxy has no rules for the address yet.
+    ProxyNotProgrammed,
+    /// It is cordoned.
+    Cordoned,
+}
+
+/// What an obstacle means for an address that the node owns already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Force {
+    /// The address stays; only new ones go elsewhere.
+    TakesNoMore,
+    /// The address moves if there is a node without obstacles; else it is left where it may still work.
+    YieldsToBetter,
+    /// The address leaves, to nowhere if there is no other node: here it is not wanted, or cannot work.
+    Leaves,
+}
+
+// === impl Obstacle ===
+
+impl Obstacle {
+    /// The name of the reason, for conditions, metrics and `-o json`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::NotSelected { .. } => "NotSelected",
+            Self::ExcludedByLabel => "ExcludedByLabel",
+            Self::Draining => "Draining",
+            Self::NoUplinkInSubnet { .. } => "NoUplinkInSubnet",
+            Self::NoSuchInterface { .. } => "NoSuchInterface",
+            Self::NoLocalEndpoint { .. } => "NoLocalEndpoint",
+            Self::NotReady => "NotReady",
+            Self::AgentNotReporting => "AgentNotReporting",
+            Self::KubeProxyUnhealthy { .. } => "KubeProxyUnhealthy",
+            Self::GateClosed { .. } => "GateClosed",
+            Self::ProxyNotProgrammed => "ProxyNotProgrammed",
+            Self::Cordoned => "Cordoned",
+        }
+    }
+
+    /// What it means for the present owner. What the operator only believes, because it cannot see the node, never takes
+    /// an address away without a better place for it.
+    pub fn force(&self) -> Force {
+        match self {
+            Self::NotSelected { .. }
+            | Self::ExcludedByLabel
+            | Self::Draining
+            | Self::NoUplinkInSubnet { .. }
+            | Self::NoSuchInterface { .. }
+            | Self::NoLocalEndpoint { .. } => Force::Leaves,
+            Self::NotReady
+            | Self::AgentNotReporting
+            | Self::KubeProxyUnhealthy { .. }
+            | Self::GateClosed { .. }
+            | Self::ProxyNotProgrammed => Force::YieldsToBetter,
+            Self::Cordoned => Force::TakesNoMore,
+        }
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotSelected { pool, mismatch } => {
+                write!(f, "the nodeSelector of pool {pool} does not select it: {mismatch}")
+            }
+            Self::ExcludedByLabel => write!(
+                f,
+                "it has the label {}; remove the label to let it own external IPs",
+                super::EXCLUDE_LABEL
+            ),
+            Self::Draining => f.write_str("its addresses are being moved away"),
+            Self::NoUplinkInSubnet { subnets } if subnets.is_empty() => f.write_str(
+                "no uplink of it has a subnet of this family, so that nobody could reach the address there",
+            ),
+            Self::NoUplinkInSubnet { subnets } => write!(
+                f,
+                "the address is in no subnet of its uplinks ({}), so that nobody could reach it there",
+                subnets.join(", ")
+            ),
+            Self::NoSuchInterface { interfaces } => write!(
+                f,
+                "it has no uplink named {}, as the pool wants it",
+                interfaces.join(" or ")
+            ),
+            Self::NoLocalEndpoint { services } => write!(
+                f,
+                "no endpoint of {} that could serve runs there (externalTrafficPolicy: Local)",
+                services.join(", ")
+            ),
+            Self::NotReady => f.write_str("it is not ready"),
+            Self::AgentNotReporting => {
+                f.write_str("mooring-agent does not report from there; see whether its Pod runs")
+            }
+            Self::KubeProxyUnhealthy { message } => {
+                write!(f, "its kube-proxy is not healthy: {message}")
+            }
+            Self::GateClosed { message } => {
+                write!(f, "it is not safe to announce from there: {message}")
+            }
+            Self::ProxyNotProgrammed => {
+                f.write_str("its service proxy has no rules for the address yet")
+            }
+            Self::Cordoned => f.write_str("it is cordoned, so that it takes no more addresses"),
+        }
+    }
+}
