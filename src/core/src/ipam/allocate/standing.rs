@@ -1,0 +1,238 @@
+//! Which Services are ours.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use super::ledger::{Ledger, Tenant, Vacancy};
+use super::{Case, STATUS_WRITER, is_published, published};
+use crate::ipam::claim::Holder;
+use crate::ipam::outcome::Note;
+use crate::ipam::plan::World;
+use crate::ipam::pool::{Asker, Pool};
+use crate::ipam::range::Family;
+use crate::ipam::request::{self, Claim, NotOurs, Request};
+use crate::ipam::service::{Ingress, Service};
+
+/// What a Service is to Mooring.
+#[derive(Debug)]
+pub(super) enum Standing {
+    /// Its addresses are decided here.
+    Ours(Request),
+    /// It was ours. Our addresses are taken out of its status, then released.
+    Former,
+    /// Nothing in it is ours.
+    Alien,
+}
+
+/// No labels.
+static NONE: BTreeMap<String, String> = BTreeMap::new();
+
+/// What pools ask about a Service.
+pub(super) fn asker<'a>(world: &'a World, service: &'a Service) -> Asker<'a> {
+    Asker {
+        namespace: &service.id.namespace,
+        namespace_labels: world.namespaces.get(&service.id.namespace).unwrap_or(&NONE),
+        labels: &service.labels,
+    }
+}
+
+/// All Services in the order in which they are served, the oldest first, each put on the addresses that claims say it has.
+pub(super) fn cases<'w>(world: &'w World, ledger: &mut Ledger<'w>) -> Vec<Case<'w>> {
+    let mut services: Vec<&Service> = world.services.iter().collect();
+    services.sort_by(|a, b| (a.created, &a.id, &a.uid).cmp(&(b.created, &b.id, &b.uid)));
+    let by_uid: HashMap<&str, usize> = services
+        .iter()
+        .enumerate()
+        .map(|(number, service)| (service.uid.as_str(), number))
+        .collect();
+    let mut claimed: Vec<Vec<(IpAddr, &Holder)>> = vec![Vec::new(); services.len()];
+    for claim in &world.claims {
+        for holder in &claim.holders {
+            if let Some(case) = by_uid.get(holder.uid.as_str())
+                && let Some(claimed) = claimed.get_mut(*case)
+            {
+                claimed.push((claim.address, holder));
+            }
+        }
+    }
+    let mut cases = Vec::with_capacity(services.len());
+    for (number, (service, claimed)) in services.into_iter().zip(claimed).enumerate() {
+        let mut notes = Vec::new();
+        let standing = standing(world, ledger, service, !claimed.is_empty(), &mut notes);
+        let current = match &standing {
+            Standing::Ours(request) => Some(Holder::of(service, request)),
+            Standing::Former | Standing::Alien => None,
+        };
+        let mut held = Vec::new();
+        for (address, recorded) in claimed {
+            let leaving = match &standing {
+                Standing::Ours(_) => false,
+                Standing::Former if is_published(service, address) => true,
+                Standing::Former | Standing::Alien => continue,
+            };
+            let pool = ledger.home(address).map(|pool| pool.id.clone());
+            let claimed_pool = ledger.entries.get(&address).map(|entry| entry.pool.clone());
+            let Some(pool) = pool.or(claimed_pool) else {
+                continue;
+            };
+            held.push(address);
+            let tenant = Tenant {
+                case: number,
+                current: current.clone().unwrap_or_else(|| recorded.clone()),
+                recorded: Some(recorded.clone()),
+                refusal: None,
+                leaving,
+            };
+            ledger.enter(address, &pool, tenant);
+        }
+        cases.push(Case {
+            service,
+            standing,
+            current,
+            held,
+            targets: BTreeMap::new(),
+            fallback: BTreeMap::new(),
+            lost: Vec::new(),
+            wanting: Vec::new(),
+            withheld: false,
+            notes,
+        });
+    }
+    in_order_of_arrival(world, ledger);
+    ledger.release_orphans();
+    adopt(ledger, &mut cases);
+    cases
+}
+
+fn standing(
+    world: &World,
+    ledger: &Ledger<'_>,
+    service: &Service,
+    has_claim: bool,
+    notes: &mut Vec<Note>,
+) -> Standing {
+    let request = match request::request(service, world.others) {
+        Ok(request) => request,
+        Err(reason) => {
+            // Antrea goes on with the status as it is.
+            let former = has_claim && reason != NotOurs::AntreaServes;
+            notes.push(Note::NotOurs(reason));
+            return if former {
+                Standing::Former
+            } else {
+                Standing::Alien
+            };
+        }
+    };
+    if has_claim {
+        return Standing::Ours(request);
+    }
+    match request.claim {
+        Claim::Asked => {}
+        Claim::IfPoolExists => {
+            if request
+                .pools
+                .iter()
+                .all(|choice| choice.find(&world.pools).is_none())
+            {
+                notes.push(Note::PoolNotHere);
+                return Standing::Alien;
+            }
+        }
+        Claim::Unasked => {
+            let asker = asker(world, service);
+            let usable = |pool: &Pool| pool.spec.auto_assign && pool.spec.allows(&asker).is_ok();
+            if !world.pools.iter().any(usable) {
+                notes.push(Note::NoAutoAssign);
+                return Standing::Alien;
+            }
+        }
+    }
+    if service.class.is_none() && is_foreign(ledger, service) {
+        notes.push(Note::ForeignStatus(
+            service.ingress.iter().map(entry_text).collect(),
+        ));
+        return Standing::Alien;
+    }
+    Standing::Ours(request)
+}
+
+/// Whether somebody else wrote the status of a Service that has no claim. A status that we may have written is one of
+/// plain addresses of our pools.
+fn is_foreign(ledger: &Ledger<'_>, service: &Service) -> bool {
+    if service.ingress.is_empty() {
+        return false;
+    }
+    let written_by_others = !service.status_writers.is_empty()
+        && !service
+            .status_writers
+            .iter()
+            .any(|writer| writer == STATUS_WRITER);
+    let all_read = published(service).count() == service.ingress.len();
+    written_by_others
+        || !all_read
+        || published(service).any(|address| ledger.declaring(address).is_none())
+}
+
+fn entry_text(entry: &Ingress) -> String {
+    entry
+        .ip
+        .clone()
+        .or_else(|| entry.hostname.clone())
+        .unwrap_or_default()
+}
+
+/// Tenants in the order in which the claims list them.
+fn in_order_of_arrival(world: &World, ledger: &mut Ledger<'_>) {
+    for claim in &world.claims {
+        if claim.holders.len() < 2 {
+            continue;
+        }
+        if let Some(entry) = ledger.entries.get_mut(&claim.address) {
+            entry.tenants.sort_by_key(|tenant| {
+                claim
+                    .holders
+                    .iter()
+                    .position(|holder| holder.uid == tenant.current.uid)
+            });
+        }
+    }
+}
+
+/// Addresses that a status says and no claim has any more, as when the claims were lost. Where there is a claim, it counts:
+/// then the status was edited.
+fn adopt(ledger: &mut Ledger<'_>, cases: &mut [Case<'_>]) {
+    for (number, case) in cases.iter_mut().enumerate() {
+        let (Standing::Ours(request), Some(current)) = (&case.standing, &case.current) else {
+            continue;
+        };
+        for address in published(case.service) {
+            let family = Family::of(address);
+            let claimed = case.held.iter().any(|held| Family::of(*held) == family);
+            if claimed || !request.families.contains(&family) {
+                continue;
+            }
+            let Some(pool) = ledger.declaring(address) else {
+                continue;
+            };
+            if request.claim == Claim::Unasked && !pool.spec.auto_assign {
+                continue;
+            }
+            if matches!(ledger.vacancy(address, current), Vacancy::Taken(_)) {
+                continue;
+            }
+            case.held.push(address);
+            ledger.enter(
+                address,
+                &pool.id,
+                Tenant {
+                    case: number,
+                    current: current.clone(),
+                    recorded: None,
+                    refusal: None,
+                    leaving: false,
+                },
+            );
+        }
+    }
+}
