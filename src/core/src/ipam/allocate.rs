@@ -131,4 +131,3 @@ fn published(service: &Service) -> impl Iterator<Item = IpAddr> {
 fn is_published(service: &Service, address: IpAddr) -> bool {
     published(service).any(|published| published == address)
 }
-
