@@ -67,7 +67,7 @@ enum Step {
     Type(usize, bool),
     /// Somebody writes the status by hand.
     Status(usize, usize),
-    /// Somebody deletes a claim by hand.
+    /// Somebody deletes a claim by hand, and no operator is in the middle of something.
     LoseClaim(prop::sample::Index),
     Pool {
         pool: usize,
@@ -248,6 +248,7 @@ impl Story {
                 });
             }
             Step::LoseClaim(at) if !self.cluster.claims.is_empty() => {
+                self.late = None;
                 let address = *self
                     .cluster
                     .claims

@@ -448,6 +448,26 @@ fn services_with_one_key_and_different_ports_share_an_address_whatever_their_pol
 }
 
 #[test]
+fn who_has_another_key_or_none_cannot_have_a_shared_address_even_by_name() {
+    for (key, message) in [("mail", "keys differ"), ("", "does not share")] {
+        let mut cluster = blue();
+        sharing(&mut cluster, "http", "web", 80);
+        sharing(&mut cluster, "smtp", key, 25);
+        cluster.edit("smtp", |service| {
+            service.annotations.retain(|_, value| !value.is_empty());
+            annotate(service, "mooring.dev/ips", "10.10.0.2");
+        });
+        cluster.edit("http", |service| {
+            annotate(service, "mooring.dev/ips", "10.10.0.2")
+        });
+        cluster.settle();
+        assert_eq!(cluster.addresses("smtp"), NONE);
+        let headline = cluster.outcome("smtp").headline().message;
+        assert!(headline.contains(message), "{headline}");
+    }
+}
+
+#[test]
 fn who_changes_a_port_to_one_that_is_taken_has_to_leave() {
     let mut cluster = blue();
     sharing(&mut cluster, "b", "web", 80);
@@ -556,6 +576,19 @@ fn require_dual_stack_gets_both_or_nothing_and_loses_nothing() {
     cluster.settle();
     assert_eq!(cluster.addresses("new"), ["10.10.0.3", "fd00::1"]);
     assert_eq!(cluster.addresses("old"), ["10.10.0.2", "fd00::2"]);
+}
+
+#[test]
+fn a_recreated_service_that_now_requires_both_families_takes_nothing_back_alone() {
+    let mut cluster = blue();
+    cluster.service("web", "blue", |_| ());
+    cluster.settle();
+    cluster.service("web", "blue", |service| {
+        dual(service, FamilyPolicy::RequireDualStack);
+    });
+    cluster.settle();
+    assert_eq!(cluster.addresses("web"), NONE);
+    assert_eq!(cluster.claims[&ip("10.10.0.2")].1.holders, []);
 }
 
 #[test]

@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use super::claim::Holder;
 use super::outcome::{Note, Outcome, State};
@@ -62,7 +63,7 @@ struct Case<'w> {
     service: &'w Service,
     standing: Standing,
     /// The Service as a holder, if it is ours.
-    current: Option<Holder>,
+    current: Option<Rc<Holder>>,
     /// The addresses that claims say it has, with those that its status alone says.
     held: Vec<IpAddr>,
     /// What it is to have, by family.
@@ -71,6 +72,8 @@ struct Case<'w> {
     fallback: BTreeMap<Family, IpAddr>,
     /// What it has and cannot keep, whatever it gets.
     lost: Vec<IpAddr>,
+    /// Of its targets, those that it gets by this plan.
+    gained: Vec<IpAddr>,
     /// Families whose target is not what it asks for.
     wanting: Vec<Family>,
     withheld: bool,
@@ -78,7 +81,7 @@ struct Case<'w> {
 }
 
 impl<'w> Case<'w> {
-    fn request(&self) -> Option<&Request> {
+    fn request(&self) -> Option<&Rc<Request>> {
         match &self.standing {
             Standing::Ours(request) => Some(request),
             Standing::Former | Standing::Alien => None,

@@ -1,6 +1,7 @@
 //! New addresses for Services that need them.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use super::ledger::{Ledger, Tenant, Vacancy};
 use super::standing::asker;
@@ -9,7 +10,7 @@ use super::{Case, is_published};
 use crate::ipam::claim::Holder;
 use crate::ipam::outcome::{Note, Way};
 use crate::ipam::plan::World;
-use crate::ipam::pool::Pool;
+use crate::ipam::pool::{Pool, PoolId};
 use crate::ipam::range::Family;
 use crate::ipam::request::{Claim, Request, Share};
 use crate::ipam::service::FamilyPolicy;
@@ -32,7 +33,6 @@ pub(super) fn acquire(
         return;
     }
     let may = request.problems.is_empty();
-    let mut gained = Vec::new();
     let mut seeker = Seeker {
         world,
         ledger,
@@ -58,7 +58,7 @@ pub(super) fn acquire(
         match found {
             Some((address, way)) => {
                 case.has(seeker.ledger, address, way);
-                gained.push(address);
+                case.gained.push(address);
             }
             None => case.wanting.push(family),
         }
@@ -83,7 +83,7 @@ pub(super) fn acquire(
     }
     if let Some(missing) = case.open().first().copied() {
         case.notes.push(Note::NotBothFamilies(missing));
-        for address in gained {
+        for address in std::mem::take(&mut case.gained) {
             ledger.leave(address, number);
             case.targets.retain(|_, target| *target != address);
             case.notes
@@ -99,13 +99,13 @@ struct Seeker<'a, 'w> {
     world: &'a World,
     ledger: &'a mut Ledger<'w>,
     number: usize,
-    current: &'a Holder,
+    current: &'a Rc<Holder>,
     request: &'a Request,
 }
 
 impl Seeker<'_, '_> {
     fn enter(&mut self, address: IpAddr, pool: &Pool) {
-        let tenant = Tenant::new(self.number, self.current.clone());
+        let tenant = Tenant::new(self.number, Rc::clone(self.current));
         self.ledger.enter(address, &pool.id, tenant);
     }
 
@@ -227,7 +227,7 @@ impl Seeker<'_, '_> {
     }
 
     /// The first pool that has an address of each family, for a Service that needs both.
-    fn one_pool_for_both(&self, case: &Case<'_>, may: bool) -> Option<crate::ipam::pool::PoolId> {
+    fn one_pool_for_both(&self, case: &Case<'_>, may: bool) -> Option<PoolId> {
         let open = case.open();
         if !may || open.len() < 2 || !self.request.addresses.is_empty() {
             return None;
@@ -247,7 +247,7 @@ impl Seeker<'_, '_> {
         &mut self,
         case: &mut Case<'_>,
         family: Family,
-        together: Option<&crate::ipam::pool::PoolId>,
+        together: Option<&PoolId>,
     ) -> Option<(IpAddr, Way)> {
         let mut notes = Vec::new();
         let beside = case
@@ -270,7 +270,7 @@ impl Seeker<'_, '_> {
             });
             if let Some((address, pool)) = found {
                 let way = self.joined(address);
-                let tenant = Tenant::new(self.number, self.current.clone());
+                let tenant = Tenant::new(self.number, Rc::clone(self.current));
                 self.ledger.enter(address, &pool, tenant);
                 return Some((address, way));
             }
@@ -291,7 +291,7 @@ impl Seeker<'_, '_> {
         });
         case.notes.append(&mut notes);
         let (address, pool) = found?;
-        let tenant = Tenant::new(self.number, self.current.clone());
+        let tenant = Tenant::new(self.number, Rc::clone(self.current));
         self.ledger.enter(address, &pool, tenant);
         Some((address, Way::LowestFree))
     }

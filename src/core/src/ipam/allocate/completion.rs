@@ -51,13 +51,13 @@ pub(super) fn complete(world: &World, mut ledger: Ledger<'_>, plan: &mut Plan) {
 
 /// What the claim says about a Service. Of one that goes away it says what it said: who changed and who did not decides
 /// who may stay. So does the key of one that cannot be here with its new key.
-fn holder(tenant: &Tenant) -> Holder {
-    match &tenant.recorded {
+fn holder(tenant: &Tenant<'_>) -> Holder {
+    match tenant.recorded {
         Some(recorded) if tenant.leaving => recorded.clone(),
         Some(recorded) if tenant.refusal.is_some() => Holder {
             share: recorded.share.clone(),
-            ..tenant.current.clone()
+            ..Holder::clone(&tenant.current)
         },
-        _ => tenant.current.clone(),
+        _ => Holder::clone(&tenant.current),
     }
 }

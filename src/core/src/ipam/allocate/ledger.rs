@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use crate::ipam::claim::{Claim, Holder, Release};
 use crate::ipam::outcome::Note;
@@ -30,19 +31,19 @@ pub(super) struct Entry<'w> {
     /// The claim as it is.
     pub(super) original: Option<&'w Claim>,
     pub(super) pool: PoolId,
-    pub(super) tenants: Vec<Tenant>,
+    pub(super) tenants: Vec<Tenant<'w>>,
     pub(super) released: Option<Release>,
 }
 
 /// A Service on an address.
 #[derive(Debug)]
-pub(super) struct Tenant {
+pub(super) struct Tenant<'w> {
     /// The number of its case.
     pub(super) case: usize,
     /// As it is now.
-    pub(super) current: Holder,
+    pub(super) current: Rc<Holder>,
     /// As the claim has it.
-    pub(super) recorded: Option<Holder>,
+    pub(super) recorded: Option<&'w Holder>,
     /// Why it cannot be together with those who came before it.
     pub(super) refusal: Option<ShareRefusal>,
     /// It goes away, and is here only as its status still has the address.
@@ -237,8 +238,10 @@ impl<'w> Ledger<'w> {
     }
 
     /// Puts a Service on an address.
-    pub(super) fn enter(&mut self, address: IpAddr, pool: &PoolId, tenant: Tenant) {
-        self.set_free(address, false);
+    pub(super) fn enter(&mut self, address: IpAddr, pool: &PoolId, tenant: Tenant<'w>) {
+        if self.entries.get(&address).is_none() || self.has_rested(address) {
+            self.set_free(address, false);
+        }
         if let Some(share) = &tenant.current.share {
             self.shared
                 .entry(share.clone())
@@ -283,7 +286,7 @@ impl<'w> Ledger<'w> {
         }
     }
 
-    pub(super) fn tenant_mut(&mut self, address: IpAddr, case: usize) -> Option<&mut Tenant> {
+    pub(super) fn tenant_mut(&mut self, address: IpAddr, case: usize) -> Option<&mut Tenant<'w>> {
         self.entries
             .get_mut(&address)?
             .tenants
@@ -291,7 +294,7 @@ impl<'w> Ledger<'w> {
             .find(|tenant| tenant.case == case)
     }
 
-    pub(super) fn tenant(&self, address: IpAddr, case: usize) -> Option<&Tenant> {
+    pub(super) fn tenant(&self, address: IpAddr, case: usize) -> Option<&Tenant<'w>> {
         self.entries
             .get(&address)?
             .tenants

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use super::ledger::{Ledger, Tenant, Vacancy};
 use super::{Case, STATUS_WRITER, is_published, published};
@@ -17,7 +18,7 @@ use crate::ipam::service::{Ingress, Service};
 #[derive(Debug)]
 pub(super) enum Standing {
     /// Its addresses are decided here.
-    Ours(Request),
+    Ours(Rc<Request>),
     /// It was ours. Our addresses are taken out of its status, then released.
     Former,
     /// Nothing in it is ours.
@@ -45,7 +46,7 @@ pub(super) fn cases<'w>(world: &'w World, ledger: &mut Ledger<'w>) -> Vec<Case<'
         .enumerate()
         .map(|(number, service)| (service.uid.as_str(), number))
         .collect();
-    let mut claimed: Vec<Vec<(IpAddr, &Holder)>> = vec![Vec::new(); services.len()];
+    let mut claimed: Vec<Vec<(IpAddr, &'w Holder)>> = vec![Vec::new(); services.len()];
     for claim in &world.claims {
         for holder in &claim.holders {
             if let Some(case) = by_uid.get(holder.uid.as_str())
@@ -60,7 +61,7 @@ pub(super) fn cases<'w>(world: &'w World, ledger: &mut Ledger<'w>) -> Vec<Case<'
         let mut notes = Vec::new();
         let standing = standing(world, ledger, service, !claimed.is_empty(), &mut notes);
         let current = match &standing {
-            Standing::Ours(request) => Some(Holder::of(service, request)),
+            Standing::Ours(request) => Some(Rc::new(Holder::of(service, request))),
             Standing::Former | Standing::Alien => None,
         };
         let mut held = Vec::new();
@@ -78,8 +79,8 @@ pub(super) fn cases<'w>(world: &'w World, ledger: &mut Ledger<'w>) -> Vec<Case<'
             held.push(address);
             let tenant = Tenant {
                 case: number,
-                current: current.clone().unwrap_or_else(|| recorded.clone()),
-                recorded: Some(recorded.clone()),
+                current: current.clone().unwrap_or_else(|| Rc::new(recorded.clone())),
+                recorded: Some(recorded),
                 refusal: None,
                 leaving,
             };
@@ -93,6 +94,7 @@ pub(super) fn cases<'w>(world: &'w World, ledger: &mut Ledger<'w>) -> Vec<Case<'
             targets: BTreeMap::new(),
             fallback: BTreeMap::new(),
             lost: Vec::new(),
+            gained: Vec::new(),
             wanting: Vec::new(),
             withheld: false,
             notes,
@@ -125,7 +127,7 @@ fn standing(
         }
     };
     if has_claim {
-        return Standing::Ours(request);
+        return Standing::Ours(Rc::new(request));
     }
     match request.claim {
         Claim::Asked => {}
@@ -154,7 +156,7 @@ fn standing(
         ));
         return Standing::Alien;
     }
-    Standing::Ours(request)
+    Standing::Ours(Rc::new(request))
 }
 
 /// Whether somebody else wrote the status of a Service that has no claim. A status that we may have written is one of

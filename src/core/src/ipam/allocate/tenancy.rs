@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use super::ledger::{Ledger, Tenant};
 use super::standing::asker;
@@ -64,7 +65,7 @@ fn refuse(ledger: &mut Ledger<'_>) {
         if entry.tenants.len() < 2 {
             continue;
         }
-        let changed = |tenant: &Tenant| {
+        let changed = |tenant: &Tenant<'_>| {
             tenant.recorded.as_ref().is_none_or(|recorded| {
                 recorded.ports != tenant.current.ports || recorded.share != tenant.current.share
             })
@@ -73,7 +74,7 @@ fn refuse(ledger: &mut Ledger<'_>) {
             .filter(|at| !entry.tenants[*at].leaving)
             .collect();
         order.sort_by_key(|at| changed(&entry.tenants[*at]));
-        let mut seniors: Vec<Holder> = Vec::with_capacity(order.len());
+        let mut seniors: Vec<Rc<Holder>> = Vec::with_capacity(order.len());
         for at in order {
             let tenant = &mut entry.tenants[at];
             let refusals = seniors
@@ -191,7 +192,7 @@ pub(super) fn names(world: &World, request: &Request, pool: &Pool) -> bool {
 fn take_back(
     world: &World,
     ledger: &mut Ledger<'_>,
-    (number, current): (usize, &Holder),
+    (number, current): (usize, &Rc<Holder>),
     case: &mut Case<'_>,
     request: &Request,
     address: IpAddr,
@@ -215,12 +216,13 @@ fn take_back(
     if may && released(ledger) {
         ledger.enter(address, &pool.id, Tenant::new(number, current.clone()));
         case.has(ledger, address, Way::TakenBack);
+        case.gained.push(address);
     }
 }
 
-impl Tenant {
+impl Tenant<'_> {
     /// A Service that gets an address by this plan.
-    pub(super) fn new(case: usize, current: Holder) -> Self {
+    pub(super) fn new(case: usize, current: Rc<Holder>) -> Self {
         Self {
             case,
             current,
