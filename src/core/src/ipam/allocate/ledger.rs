@@ -223,7 +223,11 @@ impl<'w> Ledger<'w> {
             };
         }
         let refusal = entry.tenants.iter().find_map(|tenant| {
-            let refusal = sharing::check(holder, &tenant.current).err()?;
+            // What the claim says may still be what the others on the address go by.
+            let recorded = tenant.recorded.unwrap_or(&tenant.current);
+            let refusal = sharing::check(holder, &tenant.current)
+                .and_then(|()| sharing::check(holder, recorded))
+                .err()?;
             Some(Vacancy::Taken(Note::Held {
                 address,
                 by: tenant.current.service.clone(),
