@@ -1,4 +1,5 @@
 //! Allocation in a world where anything may change at any moment: users edit, operators stop halfway and race.
+#![allow(clippy::unwrap_used, reason = "a test from the first line to the last")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -661,6 +661,18 @@ fn a_range_that_moves_to_another_pool_takes_its_addresses_along() {
 }
 
 #[test]
+fn an_address_that_comes_to_a_pool_which_its_service_does_not_name_stays_with_the_service() {
+    let mut cluster = blue();
+    cluster.pool("green", &["10.20.0.1"], |_| ());
+    cluster.service("web", "blue", |_| ());
+    cluster.settle();
+    cluster.pool("blue", &["10.10.0.5-10.10.0.10"], |_| ());
+    cluster.pool("green", &["10.20.0.1", "10.10.0.2"], |_| ());
+    assert!(cluster.plan().is_empty());
+    assert_eq!(cluster.notes("web"), ["Draining", "Has"]);
+}
+
+#[test]
 fn a_pool_in_conflict_hands_out_nothing_and_takes_nothing_away() {
     let mut cluster = blue();
     cluster.service("web", "blue", |_| ());

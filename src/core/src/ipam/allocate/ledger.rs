@@ -243,7 +243,7 @@ impl<'w> Ledger<'w> {
 
     /// Puts a Service on an address.
     pub(super) fn enter(&mut self, address: IpAddr, pool: &PoolId, tenant: Tenant<'w>) {
-        if self.entries.get(&address).is_none() || self.has_rested(address) {
+        if !self.entries.contains_key(&address) || self.has_rested(address) {
             self.set_free(address, false);
         }
         if let Some(share) = &tenant.current.share {

@@ -9,7 +9,7 @@ use super::{Case, STATUS_WRITER, is_published, published};
 use crate::ipam::claim::Holder;
 use crate::ipam::outcome::Note;
 use crate::ipam::plan::World;
-use crate::ipam::pool::{Asker, Pool};
+use crate::ipam::pool::{Asker, Pool, PoolId};
 use crate::ipam::range::Family;
 use crate::ipam::request::{self, Claim, NotOurs, Request};
 use crate::ipam::service::{Ingress, Service};
@@ -71,9 +71,7 @@ pub(super) fn cases<'w>(world: &'w World, ledger: &mut Ledger<'w>) -> Vec<Case<'
                 Standing::Former if is_published(service, address) => true,
                 Standing::Former | Standing::Alien => continue,
             };
-            let pool = ledger.home(address).map(|pool| pool.id.clone());
-            let claimed_pool = ledger.entries.get(&address).map(|entry| entry.pool.clone());
-            let Some(pool) = pool.or(claimed_pool) else {
+            let Some(pool) = home(ledger, &standing, address) else {
                 continue;
             };
             held.push(address);
@@ -104,6 +102,19 @@ pub(super) fn cases<'w>(world: &'w World, ledger: &mut Ledger<'w>) -> Vec<Case<'
     ledger.release_orphans();
     adopt(ledger, &mut cases);
     cases
+}
+
+/// The pool that a claimed address counts for. One that left the pool which its Service names does not become another
+/// pool's: it would be the wrong one, and the Service would have to move.
+fn home(ledger: &Ledger<'_>, standing: &Standing, address: IpAddr) -> Option<PoolId> {
+    let claimed = &ledger.entries.get(&address)?.pool;
+    let home = ledger.home(address).map_or(claimed, |pool| &pool.id);
+    let names = |pool: &PoolId| match standing {
+        Standing::Ours(request) => request.pools.iter().any(|choice| choice.name == pool.name),
+        Standing::Former | Standing::Alien => false,
+    };
+    let stays = names(claimed) && !names(home);
+    Some(if stays { claimed } else { home }.clone())
 }
 
 fn standing(

@@ -150,7 +150,8 @@ fn fit(
             refusal,
         });
     }
-    let pool = ledger.home(address);
+    let entry = ledger.entries.get(&address);
+    let pool = entry.and_then(|entry| ledger.pool(&entry.pool));
     let stays_in = |pool: &Pool| pool.declared.contains(address) || !pool.is_readable();
     match pool {
         Some(pool) if stays_in(pool) && !pool.is_terminating() => {}
@@ -158,7 +159,7 @@ fn fit(
             return Fit::Lost(Note::TakenAway(address, pool.id.clone()));
         }
         _ => {
-            let pool = ledger.entries.get(&address).map(|entry| entry.pool.clone());
+            let pool = entry.map(|entry| entry.pool.clone());
             case.notes
                 .extend(pool.map(|pool| Note::Draining(address, pool)));
         }
