@@ -11,8 +11,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod claim;
 mod status;
 
+pub use claim::{NoClaim, claim, spec};
 pub use mooring_core::ipam::object_name;
 pub use status::{ExternalIPStatus, Method, Move, Responder, Sighting};
 
