@@ -5,11 +5,17 @@ use crate::remediation::run::{Enforcement, Phase, Run, Why};
 use crate::remediation::{Assessment, Reason};
 use crate::strict_arp::Verdict;
 
+use super::effective::some_of;
+use super::mode;
 use super::verdict::{ConfigurationFound, GuardInput};
 use crate::kube_proxy::snapshot::ObjectName;
+use crate::proxy_mode::LiveMode;
 
 pub(super) fn strict_arp_configured(input: &GuardInput<'_>) -> Condition {
     let assessment = input.assessment;
+    if let Some(condition) = replaced(input) {
+        return condition;
+    }
     let reason = configured(assessment);
     if let Some(run) = input.run
         && let Some(condition) = by_run(run, reason)
@@ -40,6 +46,31 @@ pub(super) fn strict_arp_configured(input: &GuardInput<'_>) -> Condition {
         .map(|next| format!("; next: {next}"))
         .unwrap_or_default();
     Condition::new(reason, format!("{message}{next}"))
+}
+
+/// No kube-proxy runs, and the agents of all nodes see the same thing in its place. What it is does not always show in the
+/// API: AntreaProxy's `proxyAll` is a line in a text.
+fn replaced(input: &GuardInput<'_>) -> Option<Condition> {
+    if !input.assessment.pods.is_empty() {
+        return None;
+    }
+    let modes = mode::by_mode(input.nodes);
+    let (live, nodes) = modes.iter().next().filter(|_| modes.len() == 1)?;
+    let silent = input
+        .nodes
+        .iter()
+        .any(|node| node.ready && !(node.reporting && node.report.is_some()));
+    let replaces = matches!(live, LiveMode::AntreaProxyAll | LiveMode::Ebpf);
+    (replaces && !silent).then(|| {
+        Condition::new(
+            Configured::Replaced,
+            format!(
+                "{} on {} in place of kube-proxy, of which no Pod runs: strictARP is not needed",
+                mode::in_words(*live),
+                some_of(nodes)
+            ),
+        )
+    })
 }
 
 fn on(assessment: &Assessment) -> String {

@@ -86,11 +86,7 @@ pub(super) enum Quietness {
 }
 
 pub(super) fn quietness(node: &NodeView) -> Quietness {
-    let Some(report) = node
-        .report
-        .as_ref()
-        .filter(|_| node.reporting && node.ready)
-    else {
+    let Some(report) = node.report.as_ref().filter(|_| node.reporting) else {
         return if node.ready {
             Quietness::NotReporting
         } else {
@@ -273,8 +269,12 @@ fn not_effective(nodes: &Nodes<'_>, loud: &[(&NodeView, &Disquiet)]) -> Conditio
         return Condition::new(
             EffectiveReason::AddressesLeftBehind,
             format!(
-                "{count} addresses of an earlier mode ipvs are left on kube-ipvs0 of {}, and these nodes answer ARP for them \
-                 ({each}): restart the nodes one by one, or run kube-proxy --cleanup there",
+                "{} of an earlier mode ipvs left on kube-ipvs0 of {}, which answers ARP for what it does not own ({each}): restart \
+                 such nodes one by one, or run kube-proxy --cleanup there",
+                match count {
+                    1 => "1 address is".to_owned(),
+                    count => format!("{count} addresses are"),
+                },
                 some_of(&left)
             ),
         );

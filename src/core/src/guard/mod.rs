@@ -8,7 +8,10 @@
 //!
 //! Each message says what is, why it matters and what to do next. What is not known is Unknown, never True.
 //!
-//! A node that is not Ready counts as unknown, but holds nothing back: as a rule it is off and answers nothing, and a
+//! Who reports is alive, whatever the node's Ready condition says: after an outage of the API server the node controller takes
+//! all nodes for lost until their kubelets have written again, which can take a minute.
+//!
+//! A node that neither is Ready nor reports counts as unknown, but holds nothing back: as a rule it is off and answers nothing, and a
 //! cluster must not stop announcing because a node died. A Ready node without a reporting agent does hold back: it answers,
 //! and nobody knows for what.
 

@@ -11,7 +11,7 @@ use super::effective::{not_reporting, some_of};
 /// The reporting nodes by their live mode.
 pub(super) fn by_mode(nodes: &[NodeView]) -> BTreeMap<LiveMode, Vec<&str>> {
     let mut modes: BTreeMap<LiveMode, Vec<&str>> = BTreeMap::new();
-    for node in nodes.iter().filter(|node| node.ready && node.reporting) {
+    for node in nodes.iter().filter(|node| node.reporting) {
         if let Some(report) = &node.report {
             modes.entry(report.mode).or_default().push(&node.name);
         }
@@ -96,7 +96,7 @@ pub(super) fn mode_detected(
     )
 }
 
-fn in_words(mode: LiveMode) -> &'static str {
+pub(super) fn in_words(mode: LiveMode) -> &'static str {
     match mode {
         LiveMode::Iptables => "kube-proxy runs in mode iptables",
         LiveMode::Ipvs => "kube-proxy runs in mode ipvs",

@@ -206,6 +206,18 @@ type Five = (Mode, Configured, RolledOut, Effective, Safe);
 fn each_cluster_has_its_five_reasons() {
     let cases: Vec<(&str, Cluster, Five)> = vec![
         (
+            "AntreaProxy in place of kube-proxy",
+            Cluster::in_mode(LiveMode::AntreaProxyAll, "iptables")
+                .with(|cluster| cluster.pods.clear()),
+            (
+                Mode::Detected,
+                Configured::Replaced,
+                RolledOut::NotNeeded,
+                Effective::NotNeeded,
+                Safe::NotNeeded,
+            ),
+        ),
+        (
             "all right",
             Cluster::right(),
             (
@@ -363,7 +375,7 @@ fn each_cluster_has_its_five_reasons() {
         ),
         (
             "no kube-proxy",
-            Cluster::in_mode(LiveMode::Ebpf, "ipvs").with(|cluster| cluster.pods.clear()),
+            Cluster::in_mode(LiveMode::None, "ipvs").with(|cluster| cluster.pods.clear()),
             (
                 Mode::Detected,
                 Configured::NoKubeProxy,
@@ -454,6 +466,9 @@ fn nodes_are_counted_by_what_is_known_of_them() {
     let cluster = Cluster::right().with(|cluster| {
         cluster.nodes[0].report = Some(report(LiveMode::Ipvs, 0, 2));
         cluster.nodes[1].ready = false;
+        cluster.nodes[1].reporting = false;
+        // Taken for lost by the node controller, and yet it reports.
+        cluster.nodes[2].ready = false;
     });
     let verdict = cluster.judge();
     assert_eq!(
