@@ -22,6 +22,9 @@ use super::undo::sha256;
 /// Between the start of a container and that of its process, as both are told in whole seconds and one of them by the
 /// kernel's ticks.
 const SAME_PROCESS_SECONDS: i64 = 2;
+/// The runtime may note the start of a container so much later than its process started: 3 s were seen on a slow node. The
+/// process of a Pod before that lived shorter than this looks the same.
+const MAYBE_SAME_PROCESS_SECONDS: i64 = 20;
 
 /// One look, ready to be asked.
 pub(super) struct View<'a> {
@@ -382,12 +385,24 @@ impl ProxyPod<'_> {
         }
     }
 
-    /// The report is about the process in this Pod, and not about the one before it. Both times are the node's own.
+    /// The report is about the process in this Pod, and not about the one before it; `None` if the times do not tell. Both
+    /// times are the node's own.
     pub(super) fn is_process(&self, proxy: &RunningKubeProxy) -> Option<bool> {
         let started = proxy.started?;
         let container = self.pod.container(&self.workload.container);
         let container = container.and_then(|container| container.started);
-        Some(container.is_some_and(|start| started >= start.plus_seconds(-SAME_PROCESS_SECONDS)))
+        let Some(container) = container else {
+            return Some(false);
+        };
+        let not_before = |seconds: i64| started >= container.plus_seconds(-seconds);
+        match (
+            not_before(SAME_PROCESS_SECONDS),
+            not_before(MAYBE_SAME_PROCESS_SECONDS),
+        ) {
+            (true, _) => Some(true),
+            (false, true) => None,
+            (false, false) => Some(false),
+        }
     }
 
     /// `ipvs.strictARP` as its process was started, if its agent knows.
