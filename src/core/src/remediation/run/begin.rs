@@ -267,9 +267,13 @@ fn previous_value(before: &str, undo: &Undo) -> Option<String> {
     (!value.is_empty()).then(|| value.to_owned())
 }
 
-/// An edit was taken back: it is made again, unless that happens too often.
+/// An edit was taken back: it is made again, unless that happens too often since the administrator last asked for a try.
 pub(super) fn reverted(view: &View<'_>, former: Run, time: Timestamp, by: String) -> Decided {
-    let mut reverts = former.reverts.clone();
+    let mut reverts = if view.asked_again(&former) {
+        Vec::new()
+    } else {
+        former.reverts.clone()
+    };
     reverts.retain(|revert| revert.time.plus_seconds(FIGHT_SECONDS) > time);
     reverts.push(Revert { time, by });
     if let Need::Refused(why, message) = need(view) {
