@@ -148,9 +148,10 @@ pub struct EditedKey {
     /// SHA-256 of the text after the edit. If the text is another one, somebody else wrote as well, and it is left alone.
     #[serde(rename = "afterSHA256")]
     pub after_sha256: String,
-    /// The edit, as a unified diff.
-    pub diff: String,
-    /// What `ipvs.strictARP` was before, as written. Absent if the key was missing.
+    /// The edit, as a unified diff. Absent if there is no other: then it stands above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
+    /// What `ipvs.strictARP` was before, as written. Absent if the key was missing, or if there is no other edit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_value: Option<String>,
     /// The `resourceVersion` of the ConfigMap that the edit was decided on.

@@ -28,7 +28,7 @@ impl From<&Run> for Remediation {
             message: run.message.clone(),
             canary: run.canary.as_ref().map(|canary| canary.node.clone()),
             canary_verified: run.canary.as_ref().is_some_and(|canary| canary.verified),
-            edits: run.edits.iter().map(EditedKey::from).collect(),
+            edits: edited_keys(&run.edits),
             restarting: run.batch.iter().map(ReplacedPod::from).collect(),
             restarting_since: run.batch_since.map(time),
             trouble_since: run.trouble_since.map(time),
@@ -61,7 +61,7 @@ impl Remediation {
             since: timestamp(self.phase_since.as_ref().unwrap_or(&self.time)),
             why: self.reason.as_deref().and_then(|why| why.parse().ok()),
             message: self.message.clone(),
-            edits: self.edits.iter().map(EditedKey::edit).collect(),
+            edits: self.edits.iter().map(|key| self.edit(key)).collect(),
             canary: self.canary.clone().map(|node| Canary {
                 node,
                 verified: self.canary_verified,
@@ -110,7 +110,7 @@ impl From<&Edit> for EditedKey {
             inserted: edit.undo.inserted.clone(),
             before_sha256: edit.undo.before_sha256.clone(),
             after_sha256: edit.undo.after_sha256.clone(),
-            diff: edit.diff.clone(),
+            diff: Some(edit.diff.clone()),
             previous_value: edit.previous_value.clone(),
             planned_on: edit.planned_on.clone(),
             patched_at: edit.patched.map(time),
@@ -119,26 +119,43 @@ impl From<&Edit> for EditedKey {
     }
 }
 
-impl EditedKey {
-    fn edit(&self) -> Edit {
+/// The edits; of a single one, the remediation itself has the diff and the former value.
+fn edited_keys(edits: &[Edit]) -> Vec<EditedKey> {
+    let mut keys: Vec<EditedKey> = edits.iter().map(EditedKey::from).collect();
+    if let [only] = keys.as_mut_slice() {
+        only.diff = None;
+        only.previous_value = None;
+    }
+    keys
+}
+
+impl Remediation {
+    fn edit(&self, key: &EditedKey) -> Edit {
+        let (diff, previous_value) = match &key.diff {
+            Some(diff) => (diff.clone(), key.previous_value.clone()),
+            None => (
+                self.diff.clone().unwrap_or_default(),
+                self.previous_value.clone(),
+            ),
+        };
         Edit {
             location: ConfigLocation {
-                config_map: ObjectName::new(&self.namespace, &self.config_map),
-                key: self.key.clone(),
-                sub_path: self.sub_path,
+                config_map: ObjectName::new(&key.namespace, &key.config_map),
+                key: key.key.clone(),
+                sub_path: key.sub_path,
             },
             undo: Undo {
-                offset: usize::try_from(self.offset).unwrap_or(usize::MAX),
-                removed: self.removed.clone(),
-                inserted: self.inserted.clone(),
-                before_sha256: self.before_sha256.clone(),
-                after_sha256: self.after_sha256.clone(),
+                offset: usize::try_from(key.offset).unwrap_or(usize::MAX),
+                removed: key.removed.clone(),
+                inserted: key.inserted.clone(),
+                before_sha256: key.before_sha256.clone(),
+                after_sha256: key.after_sha256.clone(),
             },
-            diff: self.diff.clone(),
-            previous_value: self.previous_value.clone(),
-            planned_on: self.planned_on.clone(),
-            patched: self.patched_at.as_ref().map(timestamp),
-            restored: self.restored_at.as_ref().map(timestamp),
+            diff,
+            previous_value,
+            planned_on: key.planned_on.clone(),
+            patched: key.patched_at.as_ref().map(timestamp),
+            restored: key.restored_at.as_ref().map(timestamp),
         }
     }
 }
