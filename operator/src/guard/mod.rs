@@ -35,8 +35,8 @@ use look::Views;
 
 /// Looks are at least so far apart.
 const SHORTEST_GAP: Duration = Duration::from_millis(300);
-/// Looking takes at most this part of the time, however many nodes there are.
-const SHARE_OF_TIME: u32 = 25;
+/// Looking takes at most one part in so many of the time, however many nodes there are.
+const SHARE_OF_TIME: u32 = 75;
 /// A look without any change, for what depends on time alone.
 const LONGEST_GAP: Duration = Duration::from_secs(20);
 /// How long a failed write is not tried again; doubled with each failure.
