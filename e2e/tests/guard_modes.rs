@@ -249,17 +249,32 @@ fn antrea(cluster: &Cluster, mooring: &Mooring<'_>) {
     }
 }
 
-/// kube-proxy's DaemonSet has no Pod any more, and nothing else serves.
+/// kube-proxy is gone, and nothing serves in its place: the kernel goes on with the rules that it left, nobody keeps them.
 fn absent(cluster: &Cluster, mooring: &Mooring<'_>) {
     let delete = ["-n", "kube-system", "delete", "daemonset", "kube-proxy"];
     cluster.bed.kubectl(&delete).unwrap();
-    wait_for("no node's state names a mode of kube-proxy", || {
-        cluster
-            .nodes()
-            .iter()
-            .all(|node| ["none", "unknown"].contains(&node_mode(cluster, node).as_str()))
-    });
-    expect(mooring, &[("StrictARPConfigured", "NoKubeProxy")]);
-    assert_ne!(mooring.known("ModeDetected").reason, "MixedModes");
+    expect(
+        mooring,
+        &[
+            ("StrictARPConfigured", "NoKubeProxy"),
+            ("RolledOut", "NoPods"),
+        ],
+    );
+    for node in cluster.nodes() {
+        let what = format!("{node}'s state says that no kube-proxy answers");
+        let healthy = mooring.wait_for(&what, || {
+            mooring::condition(&mooring.state(&node), "KubeProxyHealthy")
+                .filter(|healthy| healthy.status != "True")
+        });
+        println!(
+            "  {node}: KubeProxyHealthy {}: {}",
+            healthy.reason, healthy.message
+        );
+        assert_eq!(
+            node_mode(cluster, &node),
+            "iptables",
+            "as the rules in the kernel tell"
+        );
+    }
     assert_ne!(mooring.known("SafeToAnnounce").status, "False");
 }

@@ -1,7 +1,8 @@
 //! What the guard costs: the operator beside a thousand nodes whose states change once a minute each, on a real API
 //! server, and the agent on one node where nothing happens.
 //!
-//! `cargo bench -p testbed --bench guard` prints memory (VmRSS, and its anonymous part) and CPU time over wall time, each
+//! `cargo bench -p testbed --bench guard --profile dev` (what is measured are the programs of the images, built for release)
+//! prints memory (VmRSS, and its anonymous part) and CPU time over wall time, each
 //! beside its goal, and fails if one is missed. `SECONDS=300` measures longer.
 #![allow(
     clippy::print_stdout,

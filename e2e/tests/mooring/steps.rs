@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testbed::Bed;
 
-use super::{Condition, Mooring, tree};
+use super::{Condition, Mooring, Pod, tree};
 
 impl<'a> Mooring<'a> {
     /// As [`Self::install`], with a ServiceProxy of this spec from the beginning.
@@ -57,11 +57,11 @@ impl<'a> Mooring<'a> {
         })
     }
 
-    /// SIGKILL to every replica of the operator at once, and new Pods in their place, which the kubelet starts without a
-    /// back-off. Returns the names of those that had a process.
+    /// SIGKILL to every replica of the operator that has a process, at once, and new Pods in their place, which the kubelet
+    /// starts without a back-off. Returns the names of those that were killed.
     pub(crate) fn kill_operators(&self) -> Vec<String> {
         let pods = self.operators();
-        let killed = std::thread::scope(|scope| {
+        let killed: Vec<String> = std::thread::scope(|scope| {
             let kills: Vec<_> = pods
                 .iter()
                 .map(|pod| scope.spawn(move || self.sigkill(pod).then(|| pod.name.clone())))
@@ -71,7 +71,11 @@ impl<'a> Mooring<'a> {
                 .filter_map(|kill| kill.join().unwrap())
                 .collect()
         });
-        self.delete_now(&pods);
+        let dead = |pod: &&Pod| killed.contains(&pod.name);
+        let dead: Vec<Pod> = pods.iter().filter(dead).cloned().collect();
+        if !dead.is_empty() {
+            self.delete_now(&dead);
+        }
         killed
     }
 
