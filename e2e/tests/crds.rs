@@ -150,6 +150,7 @@ fn defaults_are_filled_in(bed: &Bed) {
     let defaults = json!({
         "policy": "Enforce",
         "rollout": {"strategy": "Canary"},
+        "managed": "Report",
         "sysctls": "Observe",
     });
     let bare = r#"{"apiVersion": "mooring.dev/v1alpha1", "kind": "ServiceProxy", "metadata": {"name": "cluster"}}"#;
