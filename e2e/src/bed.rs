@@ -250,7 +250,9 @@ impl Bed {
             .arg("--")
             .arg(program)
             .env("PATH", path)
-            .env("KUBECONFIG", layout::admin_kubeconfig());
+            .env("KUBECONFIG", layout::admin_kubeconfig())
+            // All beds have the same addresses, and kubectl keeps what it learns of a server for hours.
+            .env("KUBECACHEDIR", layout::kubectl_cache());
         command
     }
 

@@ -34,6 +34,11 @@ pub(crate) fn admin_kubeconfig() -> PathBuf {
     kubernetes().join("admin.kubeconfig")
 }
 
+/// Where kubectl keeps what it learns of the bed's API server.
+pub(crate) fn kubectl_cache() -> PathBuf {
+    kubernetes().join("kubectl-cache")
+}
+
 /// The first stage of a node.
 pub(super) fn guest_init() -> PathBuf {
     Path::new(ROOT).join("guest-init")
