@@ -21,6 +21,7 @@ mod uplinks;
 mod verdict;
 
 pub use arp::ArpSetting;
+pub(crate) use arp::is_quiet;
 pub use pods::{Addresses, Role, addresses, config_maps};
 pub use report::report;
 pub use sysctl_files::SysctlFile;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::condition::{Condition, EffectiveReason};
-use crate::node::{NodeReport, NodeView};
+use crate::node::{NodeReport, NodeView, is_quiet};
 use crate::proxy_mode::LiveMode;
 
 use super::verdict::Counts;
@@ -36,9 +36,6 @@ impl fmt::Display for Disquiet {
 
 /// What makes a node answer, or ask, in the name of addresses that it does not own, given its mode and what is left of an
 /// earlier one. Empty if nothing does.
-///
-/// The kernel keeps quiet about addresses of other links with `arp_ignore` 1, 2 and 8; 0 and 3 answer, and so do values that
-/// mean nothing (`arp_ignore` in net/ipv4/arp.c).
 pub fn disquiet(report: &NodeReport) -> Vec<Disquiet> {
     let holds = matches!(report.mode, LiveMode::Ipvs | LiveMode::KubeRouter);
     if !holds && report.leftovers.is_empty() {
@@ -54,7 +51,7 @@ pub fn disquiet(report: &NodeReport) -> Vec<Disquiet> {
                 wanted,
             });
         };
-        if !matches!(uplink.arp_ignore, 1 | 2 | 8) {
+        if !is_quiet(uplink.arp_ignore) {
             low("arp_ignore", uplink.arp_ignore, 1);
         }
         if holds && uplink.arp_announce < 2 {
