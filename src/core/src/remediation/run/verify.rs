@@ -58,12 +58,13 @@ pub(super) fn check(view: &View<'_>, run: &Run, pod: &ProxyPod<'_>) -> Check {
         }
         None => {}
         Some(proxy) => {
-            if pod.is_process(proxy) == Some(false) {
+            let own = pod.is_process(proxy);
+            if own == Some(false) {
                 return Check::Waiting(format!(
                     "the agent has not seen the kube-proxy in Pod {name} yet"
                 ));
             }
-            match (proxy.strict_arp, pod.is_process(proxy)) {
+            match (proxy.strict_arp, own) {
                 (Some(false), Some(true)) => return Check::OldCopy,
                 (Some(false), _) => {
                     return Check::Waiting(
