@@ -6,8 +6,9 @@ use mooring_core::guard::ExternalAddress;
 use mooring_core::kube_proxy::snapshot::{ConfigMap, DaemonSet, ObjectName, Pod};
 use mooring_core::kube_proxy::{Discovery, Replacement, discover};
 use mooring_core::node::NodeView;
+use mooring_core::proxy_mode::antrea::AntreaVersion;
 use mooring_core::remediation::Observation;
-use mooring_core::remediation::run::{AntreaSeen, AntreaVersion};
+use mooring_core::remediation::run::AntreaSeen;
 
 use crate::location;
 use crate::world::{World, cilium_config};

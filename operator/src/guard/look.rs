@@ -11,9 +11,9 @@ use mooring_core::condition::{Condition, ConditionType, StrictArpConfiguredReaso
 use mooring_core::guard::{ClusterVerdict, ExternalAddress, GuardInput, judge};
 use mooring_core::kube_proxy::snapshot::{DaemonSet, Timestamp};
 use mooring_core::node::NodeView;
+use mooring_core::proxy_mode::antrea::AntreaVersion;
 use mooring_core::remediation::run::{
-    Action, AntreaSeen, AntreaVersion, Run, Step, StepInput, Surroundings, assess_for, step,
-    unnumbered_cni,
+    Action, AntreaSeen, Run, Step, StepInput, Surroundings, assess_for, step, unnumbered_cni,
 };
 use mooring_core::remediation::{Note, NoteTarget, Observation};
 use tokio::time::Instant;

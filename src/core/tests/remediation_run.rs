@@ -7,8 +7,9 @@ mod shell;
 #[path = "remediation/world.rs"]
 mod world;
 
+use mooring_core::proxy_mode::antrea::AntreaVersion;
 use mooring_core::remediation::run::{
-    AntreaSeen, AntreaVersion, Enforcement, MaxUnavailable, Phase, Strategy, Why,
+    AntreaSeen, Enforcement, MaxUnavailable, Phase, Strategy, Why,
 };
 use shell::Bed;
 use world::{World, text};

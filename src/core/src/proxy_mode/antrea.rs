@@ -1,5 +1,7 @@
 //! How AntreaProxy is set up: `antrea-agent.conf`, and the version in the image's tag.
 
+use std::fmt;
+
 use serde::Deserialize;
 
 /// What Antrea's agent was told about Services. A key that is commented out has Antrea's default, which differs between
@@ -22,7 +24,7 @@ pub struct AntreaConfig {
 pub struct AntreaConfigError(pub String);
 
 /// A version of Antrea as far as decisions need it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AntreaVersion {
     /// As in 2 of v2.1.0.
     pub major: u32,
@@ -96,11 +98,21 @@ impl AntreaVersion {
     /// was the other way round.
     pub const GOES_FIRST: Self = Self { major: 2, minor: 1 };
 
+    /// The first version whose Egress works with strictARP: before, the nodes' kernels answered ARP for the egress addresses
+    /// on `antrea-egress0`, and with strictARP nobody did (antrea-io/antrea issue 3804, pull request 3837).
+    pub const EGRESS_WITH_STRICT_ARP: Self = Self { major: 1, minor: 7 };
+
     /// The version in an image's tag, as in `antrea/antrea-agent-ubuntu:v2.1.0`; `None` for `latest`, a digest alone, or a
     /// name of somebody's own.
     pub fn of_image(image: &str) -> Option<Self> {
         let (major, minor) = image_version(image)?;
         Some(Self { major, minor })
+    }
+}
+
+impl fmt::Display for AntreaVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
     }
 }
 

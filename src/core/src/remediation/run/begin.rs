@@ -3,11 +3,11 @@
 use crate::kube_proxy::ProxyWorkload;
 use crate::kube_proxy::Source;
 use crate::kube_proxy::snapshot::Timestamp;
+use crate::proxy_mode::antrea::AntreaVersion;
 use crate::remediation::config::enumerate;
 use crate::remediation::plan::Patch;
 use crate::strict_arp::{self, Context, Verdict};
 
-use super::input::AntreaVersion;
 use super::phase::{Phase, Why};
 use super::state::{Edit, Revert, Run};
 use super::step::{Action, Decided};

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::kube_proxy::snapshot::{DaemonSet, Timestamp};
 use crate::node::NodeView;
+use crate::proxy_mode::antrea::AntreaVersion;
 use crate::remediation::finding::Assessment;
 use crate::remediation::observation::Observation;
 
@@ -140,38 +141,6 @@ pub struct AntreaSeen {
     pub version: Option<AntreaVersion>,
     /// There are Egress objects.
     pub egress_in_use: bool,
-}
-
-/// A version of Antrea, as far as it decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AntreaVersion {
-    /// The major number.
-    pub major: u32,
-    /// The minor number.
-    pub minor: u32,
-}
-
-impl AntreaVersion {
-    /// The first version whose Egress works with strictARP: before, the nodes' kernels answered ARP for the egress addresses
-    /// on `antrea-egress0`, and with strictARP nobody did (antrea-io/antrea issue 3804, pull request 3837).
-    pub const EGRESS_WITH_STRICT_ARP: Self = Self { major: 1, minor: 7 };
-
-    /// The version in the tag of an image such as `antrea/antrea-ubuntu:v1.6.1`.
-    pub fn of_image(image: &str) -> Option<Self> {
-        let name = image.split('@').next().unwrap_or(image);
-        let (_, tag) = name.rsplit_once(':')?;
-        let mut numbers = tag.trim_start_matches('v').split(['.', '-', '+']);
-        Some(Self {
-            major: numbers.next()?.parse().ok()?,
-            minor: numbers.next()?.parse().ok()?,
-        })
-    }
-}
-
-impl fmt::Display for AntreaVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.major, self.minor)
-    }
 }
 
 /// The CNI among these DaemonSets whose Pods reach their node over an unnumbered point-to-point veth: with `arp_ignore` 1,

@@ -31,8 +31,8 @@ mod verify;
 pub(crate) mod view;
 
 pub use input::{
-    AntreaSeen, AntreaVersion, Enforcement, MaxUnavailable, NotANumberOfNodes, StepInput, Strategy,
-    Surroundings, Wanted, unnumbered_cni,
+    AntreaSeen, Enforcement, MaxUnavailable, NotANumberOfNodes, StepInput, Strategy, Surroundings,
+    Wanted, unnumbered_cni,
 };
 pub use phase::{Phase, UnknownPhase, UnknownWhy, Why};
 pub use state::{Canary, Edit, Revert, Run, Target, Trigger};
