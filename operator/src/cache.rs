@@ -10,10 +10,9 @@ use std::time::Duration;
 use futures::{StreamExt as _, pin_mut};
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Resource, ResourceExt as _};
+use mooring_api::causes;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
-
-use crate::cluster::causes;
 
 /// Objects per page of the first list: what is decoded but not yet trimmed is never more than this.
 const PAGE: u32 = 100;

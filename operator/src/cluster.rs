@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use mooring_api::causes;
 
 use crate::args::Arguments;
 
@@ -294,21 +295,6 @@ impl ApiError {
             Self::Refused { .. } => "Refused",
         }
     }
-}
-
-/// An error with its causes, each said once.
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let more = inner.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //! The `k8s-openapi` version feature is left to the binaries.
 
 pub mod antrea_pool;
+mod causes;
 pub mod condition;
 mod crds;
 pub mod external_ip;
@@ -22,6 +23,7 @@ mod selector;
 mod service;
 pub mod service_proxy;
 
+pub use causes::causes;
 pub use crds::{Manifest, crds, manifests};
 pub use external_ip::ExternalIP;
 pub use external_ip_pool::ExternalIPPool;

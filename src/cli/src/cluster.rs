@@ -12,6 +12,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
 use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, Resource};
+use mooring_api::causes;
 use mooring_core::kube_proxy::snapshot::{self, ObjectName};
 use mooring_core::remediation::{Patch, PodRef};
 use serde::de::DeserializeOwned;
@@ -450,21 +451,6 @@ fn parameters() -> kube::api::PatchParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..kube::api::PatchParams::default()
     }
-}
-
-/// An error and its causes in one line, without repeating what a cause says already.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use kube::runtime::watcher;
+use mooring_api::causes;
 
 /// Why the API server gave nothing, by what has to happen next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl From<&kube::Error> for Trouble {
     fn from(error: &kube::Error) -> Self {
         match error {
             kube::Error::Api(status) => status_of(status.code, &status.message),
-            other => Self::Unreachable(whole(other)),
+            other => Self::Unreachable(causes(other)),
         }
     }
 }
@@ -72,7 +73,7 @@ impl From<&watcher::Error> for Trouble {
             | watcher::Error::WatchStartFailed(error)
             | watcher::Error::WatchFailed(error) => error.into(),
             watcher::Error::WatchError(status) => status_of(status.code, &status.message),
-            watcher::Error::NoResourceVersion => Self::Refused(whole(error)),
+            watcher::Error::NoResourceVersion => Self::Refused(causes(error)),
         }
     }
 }
@@ -85,20 +86,6 @@ fn status_of(code: u16, message: &str) -> Trouble {
         500.. => Trouble::Unreachable(format!("it answers {code}: {message}")),
         _ => Trouble::Refused(format!("{code}: {message}")),
     }
-}
-
-/// An error with what caused it; the outermost of a connection says next to nothing.
-fn whole(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let more = inner.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]
