@@ -7,11 +7,11 @@ mod mooring;
 mod plugin;
 mod watch;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use mooring::Mooring;
-use plugin::{Cluster, wait_for};
+use plugin::{Cluster, tell, wait_for};
 use serde_json::{Value, json};
 use testbed::Bed;
 use testbed::protocol::Request;
@@ -28,27 +28,18 @@ fn the_guard_survives_what_kills_its_parts_and_the_api_server() {
         .start()
         .unwrap();
     let cluster = Cluster::on(bed);
-    let begin = Instant::now();
-    let mooring = killed_at_every_step(&cluster);
-    println!("killed at every step: ok, {} s", begin.elapsed().as_secs());
-    let begin = Instant::now();
-    api_server_away(&cluster, &mooring);
-    println!("API server away: ok, {} s", begin.elapsed().as_secs());
+    let mooring = Mooring::find(&cluster.bed);
+    tell("killed at every step", || killed_at_every_step(&cluster));
+    tell("API server away", || api_server_away(&cluster, &mooring));
     cluster.bed.down().unwrap();
 }
 
 /// Both replicas are killed as soon as each phase is seen, and the end is that of an undisturbed repair.
-fn killed_at_every_step(cluster: &Cluster) -> Mooring<'_> {
+fn killed_at_every_step(cluster: &Cluster) {
     let all: BTreeSet<String> = cluster.nodes().into_iter().collect();
-    let pods = Watch::on(
-        &cluster.bed,
-        "pods",
-        &["pods", "-n", "kube-system", "-l", "k8s-app=kube-proxy"],
-    );
-    let maps = Watch::on(
-        &cluster.bed,
-        "maps",
-        &["configmap", "-n", "kube-system", "kube-proxy"],
+    let (pods, maps) = (
+        Watch::on_proxies(&cluster.bed),
+        Watch::on_config(&cluster.bed),
     );
     let mooring = Mooring::install_with(&cluster.bed, &json!({"strictARP":{"policy":"Warn"}}));
     mooring.wait_for_reason("StrictARPConfigured", "StrictArpOff");
@@ -91,18 +82,7 @@ fn killed_at_every_step(cluster: &Cluster) -> Mooring<'_> {
         2,
         "the ConfigMap was written once"
     );
-    let mut by_node: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (_, pod) in pods.seen() {
-        if let Some(node) = pod["spec"]["nodeName"].as_str() {
-            let uid = pod["metadata"]["uid"].as_str().unwrap().to_owned();
-            by_node.entry(node.to_owned()).or_default().insert(uid);
-        }
-    }
-    assert_eq!(by_node.keys().cloned().collect::<BTreeSet<_>>(), all);
-    for (node, uids) in by_node {
-        assert_eq!(uids.len(), 2, "Pods of kube-proxy that {node} has had");
-    }
-    mooring
+    pods.expect_each_replaced_once(&all);
 }
 
 /// What would change if the guard acted: the ConfigMap, kube-proxy's Pods, and restarts of Mooring's own containers.

@@ -6,10 +6,8 @@ mod cargo;
 mod mooring;
 mod plugin;
 
-use std::time::Instant;
-
 use mooring::Mooring;
-use plugin::{Cluster, wait_for};
+use plugin::{Cluster, tell, wait_for};
 use serde_json::json;
 use testbed::Bed;
 use testbed::spec::{Proxy, StrictArp};
@@ -26,9 +24,7 @@ fn the_guard_knows_every_mode() {
     // It shall tell, not repair, so that each state stays as the story sets it.
     let mooring = Mooring::install_with(&cluster.bed, &json!({"strictARP":{"policy":"Warn"}}));
     for (story, run) in STORIES {
-        let begin = Instant::now();
-        run(&cluster, &mooring);
-        println!("{story}: ok, {} s", begin.elapsed().as_secs());
+        tell(story, || run(&cluster, &mooring));
     }
     cluster.bed.down().unwrap();
 }

@@ -7,10 +7,10 @@ mod mooring;
 mod plugin;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mooring::Mooring;
-use plugin::{Cluster, wait_for};
+use plugin::{Cluster, tell, wait_for};
 use serde_json::{Value, json};
 use testbed::Bed;
 use testbed::spec::{Proxy, StrictArp};
@@ -31,9 +31,7 @@ fn the_guard_writes_nothing_that_is_not_its_to_write() {
     mooring.wait_for_status("SafeToAnnounce", "True");
     let good = cluster.config_map();
     for (story, run) in STORIES {
-        let begin = Instant::now();
-        run(&cluster, &mooring);
-        println!("{story}: ok, {} s", begin.elapsed().as_secs());
+        tell(story, || run(&cluster, &mooring));
         restore(&cluster, &mooring, &good);
     }
     cluster.bed.down().unwrap();

@@ -13,21 +13,13 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use mooring::Mooring;
-use plugin::{Cluster, changed_lines, wait_for};
+use plugin::{Cluster, changed_lines, tell, wait_for};
 use serde_json::{Value, json};
 use testbed::Bed;
 use testbed::spec::{Proxy, StrictArp};
 use watch::Watch;
 
 const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 77, 0, 200));
-const FIVE: [&str; 5] = [
-    "ModeDetected",
-    "StrictARPConfigured",
-    "RolledOut",
-    "Effective",
-    "SafeToAnnounce",
-];
-
 #[test]
 fn the_guard_repairs_the_cluster_and_keeps_it_so() {
     let bed = Bed::fixture(env!("CARGO_BIN_EXE_testbed"), "guard")
@@ -38,9 +30,7 @@ fn the_guard_repairs_the_cluster_and_keeps_it_so() {
     let cluster = Cluster::on(bed);
     let mooring = repair(&cluster);
     for (story, run) in STORIES {
-        let begin = Instant::now();
-        run(&cluster, &mooring);
-        println!("{story}: ok, {} s", begin.elapsed().as_secs());
+        tell(story, || run(&cluster, &mooring));
     }
     cluster.bed.down().unwrap();
 }
@@ -67,23 +57,15 @@ fn repair(cluster: &Cluster) -> Mooring<'_> {
         cluster.bed.answering(ADDRESS).unwrap() == all
     });
     let before = cluster.config_map();
-    let pods = Watch::on(
-        &cluster.bed,
-        "pods",
-        &["pods", "-n", "kube-system", "-l", "k8s-app=kube-proxy"],
-    );
-    let maps = Watch::on(
-        &cluster.bed,
-        "maps",
-        &["configmap", "-n", "kube-system", "kube-proxy"],
+    let (pods, maps) = (
+        Watch::on_proxies(&cluster.bed),
+        Watch::on_config(&cluster.bed),
     );
 
     let begin = Instant::now();
     let mooring = Mooring::install(&cluster.bed);
     println!("deployed in {} s", begin.elapsed().as_secs());
-    for condition in FIVE {
-        mooring.wait_for_status(condition, "True");
-    }
+    mooring.wait_until_safe();
     println!(
         "all five conditions True after {} s",
         begin.elapsed().as_secs()
@@ -135,10 +117,7 @@ fn each_restarted_once_and_the_canary_first(pods: &Watch, nodes: &BTreeSet<Strin
             first_ready = replaced.then_some(step);
         }
     }
-    assert_eq!(by_node.keys().cloned().collect::<BTreeSet<_>>(), *nodes);
-    for (node, uids) in &by_node {
-        assert_eq!(uids.len(), 2, "Pods of kube-proxy that {node} has had");
-    }
+    pods.expect_each_replaced_once(nodes);
     assert_eq!(deletions.len(), nodes.len());
     let first_ready = first_ready.expect("a new Pod became Ready");
     assert!(
@@ -241,9 +220,7 @@ fn fight(cluster: &Cluster, mooring: &Mooring<'_>) {
     let reverted = good.replace("strictARP: true", "strictARP: false");
     cluster.set_text(&reverted);
     wait_for("the edit is made again", || cluster.text() == good);
-    for condition in FIVE {
-        mooring.wait_for_status(condition, "True");
-    }
+    mooring.wait_until_safe();
     // Twice more: the first of the two may still be repaired.
     cluster.set_text(&reverted);
     wait_for("it is repaired, or the fight is stopped", || {

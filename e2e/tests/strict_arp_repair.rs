@@ -1,6 +1,6 @@
 //! The main job on a real cluster: kube-proxy in IPVS mode makes three nodes answer for one address, and
 //! `kubectl mooring` cures it; and whatever else it may find there, it does no harm.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod cargo;
 mod plugin;
@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::process::Stdio;
 
-use plugin::{Cluster, changed_lines, wait_for};
+use plugin::{Cluster, changed_lines, tell, wait_for};
 use testbed::Bed;
 use testbed::spec::{Proxy, StrictArp};
 
@@ -26,9 +26,7 @@ fn kube_proxy_is_repaired_and_nothing_else_is_touched() {
         .unwrap();
     let cluster = Cluster::on(bed);
     for (story, run) in STORIES {
-        let begin = std::time::Instant::now();
-        run(&cluster);
-        println!("{story}: ok, {} s", begin.elapsed().as_secs());
+        tell(story, || run(&cluster));
     }
     cluster.bed.down().unwrap();
 }

@@ -147,16 +147,6 @@ impl<'a> Mooring<'a> {
         condition(&self.status(), kind)
     }
 
-    /// Waits until a condition of the ServiceProxy has this status and reason, and returns it.
-    #[track_caller]
-    pub(crate) fn wait_for_condition(&self, kind: &str, status: &str, reason: &str) -> Condition {
-        let what = format!("{kind} is {status} ({reason})");
-        self.wait_for(&what, || {
-            self.condition(kind)
-                .filter(|now| now.status == status && now.reason == reason)
-        })
-    }
-
     /// Waits until all conditions of the ServiceProxy are True.
     #[track_caller]
     pub(crate) fn wait_until_safe(&self) {
@@ -208,32 +198,6 @@ impl<'a> Mooring<'a> {
         self.pods("mooring-agent")
     }
 
-    /// The agent of a node.
-    pub(crate) fn agent(&self, node: &str) -> Option<Pod> {
-        self.agents().into_iter().find(|pod| pod.node == node)
-    }
-
-    /// The Pod that holds the operator's Lease, if anybody does.
-    pub(crate) fn leader(&self) -> Option<String> {
-        let lease = self.get(&[
-            "-n",
-            NAMESPACE,
-            "lease",
-            "mooring-operator",
-            "--ignore-not-found",
-        ]);
-        let holder = lease["spec"]["holderIdentity"].as_str()?;
-        (!holder.is_empty()).then(|| holder.to_owned())
-    }
-
-    /// Everything that a Pod has logged since its container started, or the container before.
-    pub(crate) fn logs(&self, pod: &str, previous: bool) -> String {
-        let previous = format!("--previous={previous}");
-        self.bed
-            .kubectl(&["-n", NAMESPACE, "logs", pod, &previous])
-            .unwrap_or_else(|error| error.to_string())
-    }
-
     /// SIGKILL, on its node, to the process of a Pod; the kubelet starts it again in the same Pod. Says whether there was
     /// one.
     pub(crate) fn sigkill(&self, pod: &Pod) -> bool {
@@ -257,31 +221,6 @@ impl<'a> Mooring<'a> {
         arguments.extend(["--grace-period=0", "--ignore-not-found"]);
         arguments.extend(pods.iter().map(|pod| pod.name.as_str()));
         self.bed.kubectl(&arguments).unwrap();
-    }
-
-    /// The events about an object of this kind and name: (type, reason, note), the oldest first.
-    pub(crate) fn events(&self, kind: &str, name: &str) -> Vec<(String, String, String)> {
-        let list = self.get(&[
-            "events.v1.events.k8s.io",
-            "-A",
-            "--sort-by=.metadata.creationTimestamp",
-        ]);
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        list["items"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter(|event| {
-                event["regarding"]["kind"] == kind && event["regarding"]["name"] == name
-            })
-            .map(|event| {
-                (
-                    text(&event["type"]),
-                    text(&event["reason"]),
-                    text(&event["note"]),
-                )
-            })
-            .collect()
     }
 
     /// `kubectl get -o json`, or null if it prints nothing.

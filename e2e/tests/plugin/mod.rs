@@ -1,5 +1,5 @@
 //! `kubectl mooring` on a bed, and kube-proxy's ConfigMap as tests see and change it.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
 use std::net::IpAddr;
@@ -211,6 +211,13 @@ impl Cluster {
             .map(|node| node.host.name)
             .collect()
     }
+}
+
+/// Runs a part of a test, and says how long it took.
+pub(crate) fn tell(story: &str, run: impl FnOnce()) {
+    let begin = Instant::now();
+    run();
+    println!("{story}: ok, {} s", begin.elapsed().as_secs());
 }
 
 /// Waits for a condition; its text is what the failure says.

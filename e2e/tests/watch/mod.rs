@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
@@ -31,6 +32,34 @@ impl Watch {
             .spawn()
             .unwrap();
         Self { child, file }
+    }
+
+    /// The Pods of kube-proxy.
+    pub(crate) fn on_proxies(bed: &Bed) -> Self {
+        let pods = ["pods", "-n", "kube-system", "-l", "k8s-app=kube-proxy"];
+        Self::on(bed, "pods", &pods)
+    }
+
+    /// kube-proxy's ConfigMap.
+    pub(crate) fn on_config(bed: &Bed) -> Self {
+        let map = ["configmap", "-n", "kube-system", "kube-proxy"];
+        Self::on(bed, "maps", &map)
+    }
+
+    /// Of Pods: fails unless each of these nodes, and no other, has had two, the one before and the one after.
+    #[track_caller]
+    pub(crate) fn expect_each_replaced_once(&self, nodes: &BTreeSet<String>) {
+        let mut by_node: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (_, pod) in self.seen() {
+            if let Some(node) = pod["spec"]["nodeName"].as_str() {
+                let uid = pod["metadata"]["uid"].as_str().unwrap().to_owned();
+                by_node.entry(node.to_owned()).or_default().insert(uid);
+            }
+        }
+        assert_eq!(by_node.keys().cloned().collect::<BTreeSet<_>>(), *nodes);
+        for (node, uids) in by_node {
+            assert_eq!(uids.len(), 2, "Pods of kube-proxy that {node} has had");
+        }
     }
 
     /// What was seen so far: (`ADDED`, `MODIFIED` or `DELETED`, the object).
