@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info, warn};
 
-use crate::api::{Follower, Heard, Keeper, Kept, Trouble};
+use crate::api::{Attempts, Follower, Heard, Keeper, Kept, Trouble};
 use crate::args::Args;
 use crate::enforce::{self, Failures, Outcome};
 use crate::health::Standing;
@@ -63,7 +63,7 @@ pub(crate) struct Agent {
     failures: Failures,
     writing: bool,
     write_trouble: Option<Trouble>,
-    write_troubles: u32,
+    write_attempts: Attempts,
     write_after: Instant,
 }
 
@@ -106,7 +106,7 @@ impl Agent {
             failures: Failures::new(),
             writing: false,
             write_trouble: None,
-            write_troubles: 0,
+            write_attempts: Attempts::default(),
             write_after: now,
         })
     }
@@ -133,6 +133,9 @@ impl Agent {
                 if let Heard::Trouble(_, trouble) = &heard {
                     self.metrics.api_error(trouble);
                 }
+                if matches!(heard, Heard::Fine(_)) {
+                    self.write_after = Instant::now();
+                }
                 if !self.view.take(heard) {
                     return;
                 }
@@ -155,7 +158,7 @@ impl Agent {
                 if self.write_trouble.take().is_some() {
                     info!("the NodeProxyState can be written again");
                 }
-                self.write_troubles = 0;
+                self.write_attempts.succeeded();
                 self.view.written(kept);
             }
             Err(trouble) => {
@@ -169,9 +172,7 @@ impl Agent {
                         trouble => warn!(reason = %trouble, "the NodeProxyState cannot be written"),
                     }
                 }
-                let pause = crate::api::pause(&trouble, self.write_troubles);
-                self.write_after = Instant::now() + pause;
-                self.write_troubles += 1;
+                self.write_after = Instant::now() + self.write_attempts.failed(&trouble);
                 self.write_trouble = Some(trouble);
             }
         }
@@ -255,7 +256,7 @@ impl Agent {
         if saved {
             // Whatever could not be written need not be any more.
             self.write_trouble = None;
-            self.write_troubles = 0;
+            self.write_attempts.succeeded();
         }
         let unsaved = || {
             let reason = self.write_trouble.as_ref().map(ToString::to_string);

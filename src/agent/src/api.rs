@@ -1,6 +1,7 @@
 //! The API server: what the agent follows there, and the one object that it keeps.
 
 mod follow;
+mod retry;
 mod state;
 mod trouble;
 
@@ -9,7 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use kube::{Client, Config};
 
-pub(crate) use follow::{Follower, Heard, Source, pause};
+pub(crate) use follow::{Follower, Heard, Source};
+pub(crate) use retry::Attempts;
 pub(crate) use state::{Keeper, Kept};
 pub(crate) use trouble::Trouble;
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+use super::retry::{Attempts, Contact, with_chance};
 use super::{Keeper, Trouble, WATCH};
 use crate::agent::News;
 
@@ -60,6 +60,7 @@ pub(crate) struct Follower {
     client: Client,
     node: String,
     news: mpsc::Sender<News>,
+    contact: Contact,
     config_maps: BTreeMap<ObjectName, AbortHandle>,
 }
 
@@ -77,6 +78,7 @@ impl Follower {
             client,
             node: node.to_owned(),
             news,
+            contact: Contact::default(),
             config_maps: BTreeMap::new(),
         };
         let node = format!("spec.nodeName={}", this.node);
@@ -101,29 +103,31 @@ impl Follower {
     /// Nobody but this agent writes its NodeProxyState, so it is only asked for now and then: whether somebody deleted it,
     /// and whether the API server is still there when nothing else happens.
     fn ask_for_state(&self, keeper: Keeper) {
-        let news = self.news.clone();
+        let (news, contact) = (self.news.clone(), self.contact.clone());
         tokio::spawn(async move {
-            let mut troubles = 0;
+            let mut attempts = Attempts::default();
             loop {
-                let (heard, pause) = match keeper.read().await {
-                    Ok(object) => {
-                        let fine = Heard::Fine(Source::State);
-                        if troubles > 0 && news.send(fine.into()).await.is_err() {
-                            return;
-                        }
-                        troubles = 0;
-                        (Heard::State(object), with_chance(STATE_PERIOD))
-                    }
-                    Err(trouble) => {
-                        let pause = pause(&trouble, troubles);
-                        troubles += 1;
-                        (Heard::Trouble(Source::State, trouble), pause)
-                    }
+                let answer = keeper.read().await;
+                let (heard, trouble) = match answer {
+                    Ok(object) => (Heard::State(object), None),
+                    Err(trouble) => (
+                        Heard::Trouble(Source::State, trouble.clone()),
+                        Some(trouble),
+                    ),
                 };
+                if trouble.is_none() && attempts.succeeded() {
+                    contact.regained();
+                    if news.send(Heard::Fine(Source::State).into()).await.is_err() {
+                        return;
+                    }
+                }
                 if news.send(heard.into()).await.is_err() {
                     return;
                 }
-                tokio::time::sleep(pause).await;
+                match trouble {
+                    None => tokio::time::sleep(with_chance(STATE_PERIOD)).await,
+                    Some(trouble) => contact.wait(&trouble, attempts.failed(&trouble)).await,
+                }
             }
         });
     }
@@ -169,34 +173,34 @@ impl Follower {
             .fields(fields)
             .page_size(PAGE)
             .timeout(u32::try_from(WATCH.as_secs()).unwrap_or(u32::MAX));
-        let news = self.news.clone();
+        let (news, contact) = (self.news.clone(), self.contact.clone());
         tokio::spawn(async move {
             let mut stream = pin!(watcher(api, config));
             let mut set = Set::default();
-            let mut troubles = 0;
+            let mut attempts = Attempts::default();
             while let Some(event) = stream.next().await {
                 let heard = match event {
                     // Said before anything is asked.
                     Ok(Event::Init) => set.take(Event::Init, &keep).map(&tell),
                     Ok(event) => {
-                        let fine = Heard::Fine(source.clone());
-                        if troubles > 0 && news.send(fine.into()).await.is_err() {
-                            return;
+                        if attempts.succeeded() {
+                            contact.regained();
+                            let fine = Heard::Fine(source.clone());
+                            if news.send(fine.into()).await.is_err() {
+                                return;
+                            }
                         }
-                        troubles = 0;
                         set.take(event, &keep).map(&tell)
                     }
                     // The list is too old to be continued; the stream starts a new one by itself.
                     Err(watcher::Error::WatchError(status)) if status.code == 410 => None,
                     Err(error) => {
                         let trouble = Trouble::from(&error);
-                        let pause = pause(&trouble, troubles);
-                        troubles += 1;
-                        let heard = Heard::Trouble(source.clone(), trouble);
+                        let heard = Heard::Trouble(source.clone(), trouble.clone());
                         if news.send(heard.into()).await.is_err() {
                             return;
                         }
-                        tokio::time::sleep(pause).await;
+                        contact.wait(&trouble, attempts.failed(&trouble)).await;
                         None
                     }
                 };
@@ -275,19 +279,6 @@ fn key(object: &impl Resource<DynamicType = ()>) -> (String, String) {
         metadata.namespace.clone().unwrap_or_default(),
         metadata.name.clone().unwrap_or_default(),
     )
-}
-
-/// How long to wait after so many troubles in a row. A quarter of it is by chance: a thousand agents lose the same API
-/// server at the same time.
-pub(crate) fn pause(trouble: &Trouble, before: u32) -> Duration {
-    let (first, longest) = trouble.pauses();
-    let pause = first.saturating_mul(1 << before.min(10)).min(longest);
-    with_chance(pause)
-}
-
-fn with_chance(pause: Duration) -> Duration {
-    let chance = RandomState::new().hash_one(()) % 256;
-    pause + pause / 4 * u32::try_from(chance).unwrap_or(0) / 256
 }
 
 fn named(name: &str) -> String {

@@ -26,7 +26,7 @@ impl Trouble {
         match self {
             Self::NotFound => seconds(2, 2),
             Self::Denied(_) => seconds(2, 30),
-            Self::Unreachable(_) => seconds(1, 8),
+            Self::Unreachable(_) => seconds(1, 4),
             Self::Refused(_) => seconds(1, 30),
         }
     }

@@ -63,20 +63,6 @@ fn an_empty_list_is_told_once_and_a_new_list_replaces_the_old_one() {
 }
 
 #[test]
-fn pauses_grow_to_a_limit_and_a_kind_that_is_missing_is_asked_for_every_two_seconds() {
-    let seconds = |trouble: &Trouble, before| pause(trouble, before).as_secs_f64();
-    let lost = Trouble::Unreachable(String::new());
-    for (before, expected) in [(0, 1.0), (1, 2.0), (2, 4.0), (3, 8.0), (4, 8.0), (99, 8.0)] {
-        let pause = seconds(&lost, before);
-        assert!(
-            (expected..=1.25 * expected).contains(&pause),
-            "{before}: {pause}"
-        );
-    }
-    assert!((2.0..=2.5).contains(&seconds(&Trouble::NotFound, 50)));
-}
-
-#[test]
 fn only_pods_that_have_to_do_with_services_are_kept_and_their_versions_are_not() {
     let pod = |container: &str, command: &[&str]| -> core::Pod {
         serde_json::from_value(serde_json::json!({
