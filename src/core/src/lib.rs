@@ -5,6 +5,7 @@
 //! A "no" is always an enum value that prints well, so that conditions, events, logs and tests show the same reason.
 
 pub mod condition;
+pub mod external_ip;
 pub mod guard;
 pub mod ipam;
 pub mod kube_proxy;

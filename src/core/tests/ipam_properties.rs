@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use mooring_core::ipam::allocate::plan;
 use mooring_core::ipam::claim::Claim;
 use mooring_core::ipam::cluster_addresses::Occupant;
 use mooring_core::ipam::outcome::State;
@@ -296,13 +295,13 @@ impl Story {
             Step::Wait(seconds) => self.cluster.wait(*seconds),
             Step::Run(limit) => {
                 let seen = self.cluster.snapshot();
-                let plan = plan(&seen.world);
+                let plan = seen.plan();
                 self.carry_out(&plan, &seen, *limit);
                 self.late = Some((seen, plan));
             }
             Step::Race(turns) => {
                 let seen = self.cluster.snapshot();
-                let plan = plan(&seen.world);
+                let plan = seen.plan();
                 for (done, first) in turns.iter().enumerate() {
                     // Whoever comes second finds what the other one wrote already.
                     let limit = if *first { done } else { turns.len() - done };
@@ -366,17 +365,16 @@ impl Story {
             for other in &claim.holders[..at] {
                 assert_eq!(sharing::check(holder, other), Ok(()), "{claim:?}");
             }
-            let mut services = seen.world.services.iter();
+            let mut services = seen.services.iter();
             let service = services.find(|service| service.uid == holder.uid).unwrap();
             let adopted = addresses(service).contains(&claim.address.to_string());
             let given = seen
-                .world
                 .pools
                 .iter()
                 .any(|pool| pool.id == claim.pool && pool.gives(claim.address).is_ok());
             assert!(adopted || given, "{claim:?} is not from its pool");
             if let Some(release) = old.and_then(|old| old.released.as_ref()) {
-                let rested = release.at.plus_seconds(60) <= seen.world.now;
+                let rested = release.at.plus_seconds(60) <= seen.now;
                 let back = claim
                     .holders
                     .iter()
@@ -391,7 +389,7 @@ impl Story {
         let mut last = None;
         for _ in 0..8 {
             let seen = self.cluster.snapshot();
-            let plan = plan(&seen.world);
+            let plan = seen.plan();
             if plan.is_empty() {
                 last = Some((seen, plan));
                 break;
@@ -407,12 +405,11 @@ impl Story {
 
     fn check_claims_and_statuses(&self, seen: &Snapshot) {
         let by_uid: BTreeMap<&str, &Service> = seen
-            .world
             .services
             .iter()
-            .map(|service| (service.uid.as_str(), service))
+            .map(|service| (service.uid.as_str(), service.as_ref()))
             .collect();
-        for claim in &seen.world.claims {
+        for claim in &seen.claims {
             assert_eq!(
                 claim.holders.is_empty(),
                 claim.released.is_some(),
@@ -422,7 +419,7 @@ impl Story {
                 let service = by_uid
                     .get(one.uid.as_str())
                     .expect("a claim of a Service that is there");
-                assert!(request(service, seen.world.others).is_ok(), "{claim:?}");
+                assert!(request(service, seen.others).is_ok(), "{claim:?}");
                 for other in &claim.holders[..at] {
                     let clash = one.ports.iter().any(|port| other.ports.contains(port));
                     assert!(!clash, "{claim:?}");
@@ -430,11 +427,10 @@ impl Story {
             }
         }
         for (id, (_, service)) in &self.cluster.services {
-            let Ok(_) = request(service, seen.world.others) else {
+            let Ok(_) = request(service, seen.others) else {
                 continue;
             };
             let held: BTreeSet<String> = seen
-                .world
                 .claims
                 .iter()
                 .filter(|claim| claim.holders.iter().any(|holder| holder.uid == service.uid))
@@ -465,10 +461,10 @@ impl Story {
     }
 
     fn check_counts(&self, seen: &Snapshot, plan: &Plan) {
-        for pool in &seen.world.pools {
+        for pool in &seen.pools {
             let usage = plan.usage[&pool.id];
             let of_pool = |claim: &&Claim| claim.pool == pool.id;
-            let claims = seen.world.claims.iter().filter(of_pool);
+            let claims = seen.claims.iter().filter(of_pool);
             let (resting, used): (Vec<_>, Vec<_>) =
                 claims.partition(|claim| claim.holders.is_empty());
             assert_eq!(
@@ -478,7 +474,7 @@ impl Story {
                 pool.id
             );
             let mut free = pool.assignable.clone();
-            for claim in &seen.world.claims {
+            for claim in &seen.claims {
                 free.remove(&mooring_core::ipam::range::AddressRange::single(
                     claim.address,
                 ));
@@ -489,9 +485,9 @@ impl Story {
 
     /// Whoever lacks something lacks it for a reason that holds.
     fn check_requests(&self, seen: &Snapshot, plan: &Plan) {
-        for service in &seen.world.services {
+        for service in &seen.services {
             let outcome = &plan.outcomes[&service.id];
-            let Ok(asked) = request(service, seen.world.others) else {
+            let Ok(asked) = request(service, seen.others) else {
                 continue;
             };
             if outcome.state == State::NotOurs || !asked.problems.is_empty() {
@@ -562,7 +558,7 @@ fn can_have(seen: &Snapshot, service: &Service, asked: &Request, family: Family)
     let named: Vec<&Pool> = asked
         .pools
         .iter()
-        .filter_map(|choice| choice.find(&seen.world.pools))
+        .filter_map(|choice| choice.find(&seen.pools))
         .collect();
     let usable = |pool: &Pool| {
         if asked.pools.is_empty() {
@@ -573,15 +569,8 @@ fn can_have(seen: &Snapshot, service: &Service, asked: &Request, family: Family)
             named.iter().any(|named| named.id == pool.id)
         }
     };
-    let free = |address: IpAddr| {
-        !seen
-            .world
-            .claims
-            .iter()
-            .any(|claim| claim.address == address)
-    };
-    seen.world
-        .pools
+    let free = |address: IpAddr| !seen.claims.iter().any(|claim| claim.address == address);
+    seen.pools
         .iter()
         .filter(|pool| usable(pool))
         .any(|pool| match asked.address(family) {
@@ -630,13 +619,13 @@ proptest! {
             story.take(step);
         }
         let seen = story.cluster.snapshot();
-        let mut turned = seen.world.clone();
+        let mut turned = seen.clone();
         let services = turned.services.len();
         if services > 0 {
             turned.services.rotate_left(seed.index(services));
             turned.services.reverse();
         }
         turned.claims.reverse();
-        prop_assert_eq!(plan(&seen.world), plan(&turned));
+        prop_assert_eq!(seen.plan(), turned.plan());
     }
 }

@@ -746,20 +746,16 @@ fn of_two_operators_that_create_one_claim_only_one_publishes_it() {
     cluster.service("a", "blue", |_| ());
     let old = cluster.snapshot();
     let mut late = old.clone();
-    late.world.services.clear();
+    late.services.clear();
     cluster.service("b", "blue", |_| ());
     let new = cluster.snapshot();
-    late.world.services = new
-        .world
+    late.services = new
         .services
         .iter()
         .filter(|service| service.id.name == "b")
         .cloned()
         .collect();
-    let (one, two) = (
-        mooring_core::ipam::allocate::plan(&old.world),
-        mooring_core::ipam::allocate::plan(&late.world),
-    );
+    let (one, two) = (old.plan(), late.plan());
     cluster.carry_out(&one, &old, usize::MAX);
     cluster.carry_out(&two, &new, usize::MAX);
     assert_eq!(cluster.addresses("a"), ["10.0.0.1"]);

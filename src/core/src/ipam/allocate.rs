@@ -23,11 +23,13 @@ use super::service::Service;
 
 mod acquisition;
 mod completion;
+mod foreign;
 mod ledger;
 mod publication;
 mod standing;
 mod tenancy;
 
+pub use foreign::foreign;
 use ledger::Ledger;
 use standing::Standing;
 
@@ -36,7 +38,7 @@ pub const STATUS_WRITER: &str = "mooring-operator";
 
 /// What has to be written so that every Service has the right addresses. Planning again once the plan is carried out gives
 /// an empty plan; see [`plan`](super::plan) for how to carry it out.
-pub fn plan(world: &World) -> Plan {
+pub fn plan(world: &World<'_>) -> Plan {
     let mut ledger = Ledger::open(world);
     let mut cases = standing::cases(world, &mut ledger);
     tenancy::settle(world, &mut ledger, &mut cases);
@@ -131,6 +133,7 @@ fn published(service: &Service) -> impl Iterator<Item = IpAddr> {
         .map(|address: IpAddr| address.to_canonical())
 }
 
-fn is_published(service: &Service, address: IpAddr) -> bool {
+/// Whether a Service's status has the address.
+pub fn is_published(service: &Service, address: IpAddr) -> bool {
     published(service).any(|published| published == address)
 }

@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::claim::Claim;
 use super::outcome::Outcome;
@@ -23,19 +24,19 @@ use crate::kube_proxy::snapshot::{ObjectName, Timestamp};
 
 /// Everything that decides about addresses.
 #[derive(Debug, Clone)]
-pub struct World {
+pub struct World<'a> {
     /// All pools as [`check`](super::pool::check) returns them: in the order in which they are asked.
-    pub pools: Vec<Pool>,
+    pub pools: &'a [Pool],
     /// All Services of type LoadBalancer, and those that a claim names.
-    pub services: Vec<Service>,
+    pub services: &'a [Arc<Service>],
     /// The labels of namespaces; one that is missing has none.
-    pub namespaces: BTreeMap<String, BTreeMap<String, String>>,
+    pub namespaces: &'a BTreeMap<String, BTreeMap<String, String>>,
     /// All claims.
-    pub claims: Vec<Claim>,
+    pub claims: Vec<&'a Claim>,
     /// What else serves external IPs.
     pub others: Others,
     /// Whether addresses may be published.
-    pub gate: Gate,
+    pub gate: &'a Gate,
     /// The time.
     pub now: Timestamp,
 }

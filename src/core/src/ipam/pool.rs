@@ -16,7 +16,7 @@ mod check;
 mod conditions;
 mod problem;
 
-pub use check::{Pool, check};
+pub use check::{Pool, check, declaring};
 pub use conditions::Usage;
 pub use problem::{PoolProblem, Severity};
 

@@ -8,13 +8,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use mooring_core::ipam::allocate::plan;
 use mooring_core::ipam::claim::Claim;
 use mooring_core::ipam::cluster_addresses::ClusterAddresses;
 use mooring_core::ipam::outcome::Outcome;
 use mooring_core::ipam::plan::{Gate, Plan, World};
-use mooring_core::ipam::pool::{PoolId, PoolObject, PoolSpec, check};
+use mooring_core::ipam::pool::{Pool, PoolId, PoolObject, PoolSpec, check};
 use mooring_core::ipam::range::{Family, RangeText};
 use mooring_core::ipam::request::Others;
 use mooring_core::ipam::service::{FamilyPolicy, Ingress, Protocol, Service, ServicePort};
@@ -36,9 +37,29 @@ pub struct Cluster {
 /// What an operator sees, and the versions of it.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    pub world: World,
-    claims: BTreeMap<IpAddr, u64>,
-    services: BTreeMap<ObjectName, u64>,
+    pub pools: Vec<Pool>,
+    pub services: Vec<Arc<Service>>,
+    pub namespaces: BTreeMap<String, BTreeMap<String, String>>,
+    pub claims: Vec<Claim>,
+    pub others: Others,
+    pub gate: Gate,
+    pub now: Timestamp,
+    claim_versions: BTreeMap<IpAddr, u64>,
+    service_versions: BTreeMap<ObjectName, u64>,
+}
+
+impl Snapshot {
+    pub fn plan(&self) -> Plan {
+        plan(&World {
+            pools: &self.pools,
+            services: &self.services,
+            namespaces: &self.namespaces,
+            claims: self.claims.iter().collect(),
+            others: self.others,
+            gate: &self.gate,
+            now: self.now,
+        })
+    }
 }
 
 pub fn ip(text: &str) -> IpAddr {
@@ -136,29 +157,27 @@ impl Cluster {
 
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
-            world: World {
-                pools: check(&self.pools, &self.occupied),
-                services: self
-                    .services
-                    .values()
-                    .map(|(_, service)| service.clone())
-                    .collect(),
-                namespaces: self.namespaces.clone(),
-                claims: self
-                    .claims
-                    .values()
-                    .map(|(_, claim)| claim.clone())
-                    .collect(),
-                others: self.others,
-                gate: self.gate.clone(),
-                now: self.now,
-            },
+            pools: check(&self.pools, &self.occupied),
+            services: self
+                .services
+                .values()
+                .map(|(_, service)| Arc::new(service.clone()))
+                .collect(),
+            namespaces: self.namespaces.clone(),
             claims: self
+                .claims
+                .values()
+                .map(|(_, claim)| claim.clone())
+                .collect(),
+            others: self.others,
+            gate: self.gate.clone(),
+            now: self.now,
+            claim_versions: self
                 .claims
                 .iter()
                 .map(|(address, (version, _))| (*address, *version))
                 .collect(),
-            services: self
+            service_versions: self
                 .services
                 .iter()
                 .map(|(id, (version, _))| (id.clone(), *version))
@@ -172,7 +191,7 @@ impl Cluster {
         let mut failed = BTreeSet::new();
         let same = |cluster: &Self, address: &IpAddr| {
             let version = cluster.claims.get(address).map(|(version, _)| version);
-            version == seen.claims.get(address)
+            version == seen.claim_versions.get(address)
         };
         for claim in plan.create.iter().chain(&plan.update) {
             if writes == limit {
@@ -196,7 +215,7 @@ impl Cluster {
             };
             let void = write.needs.iter().any(|address| failed.contains(address));
             if !void
-                && seen.services.get(&write.service) == Some(current)
+                && seen.service_versions.get(&write.service) == Some(current)
                 && service.uid == write.uid
             {
                 *current = version;
@@ -218,14 +237,14 @@ impl Cluster {
     }
 
     pub fn plan(&self) -> Plan {
-        plan(&self.snapshot().world)
+        self.snapshot().plan()
     }
 
     /// Plans and carries out until nothing is left to do. Gives the last plan.
     pub fn settle(&mut self) -> Plan {
         for _ in 0..8 {
             let seen = self.snapshot();
-            let plan = plan(&seen.world);
+            let plan = seen.plan();
             if plan.is_empty() {
                 return plan;
             }

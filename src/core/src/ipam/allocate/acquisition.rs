@@ -17,7 +17,7 @@ use crate::ipam::service::FamilyPolicy;
 
 /// Gets what a Service lacks. Those that ask for certain addresses have their turn first (`explicit`).
 pub(super) fn acquire(
-    world: &World,
+    world: &World<'_>,
     ledger: &mut Ledger<'_>,
     number: usize,
     case: &mut Case<'_>,
@@ -96,7 +96,7 @@ pub(super) fn acquire(
 }
 
 struct Seeker<'a, 'w> {
-    world: &'a World,
+    world: &'a World<'a>,
     ledger: &'a mut Ledger<'w>,
     number: usize,
     current: &'a Rc<Holder>,
@@ -151,7 +151,7 @@ impl Seeker<'_, '_> {
                 .request
                 .pools
                 .iter()
-                .filter(|choice| choice.find(&self.world.pools).is_none());
+                .filter(|choice| choice.find(self.world.pools).is_none());
             return Err(match unknown.next() {
                 Some(choice) => Note::NoSuchPool(choice.name.clone()),
                 None => Note::InOtherPool(address, pool.id.clone()),
@@ -192,7 +192,7 @@ impl Seeker<'_, '_> {
 
     /// The pools that may serve the Service, in the order in which they are asked, and why others may not.
     fn pools(&self, case: &Case<'_>, notes: &mut Vec<Note>) -> Vec<&Pool> {
-        let pools = &self.world.pools;
+        let pools = self.world.pools;
         let candidates: Vec<&Pool> = if self.request.pools.is_empty() {
             let automatic: Vec<&Pool> = pools.iter().filter(|pool| pool.spec.auto_assign).collect();
             if automatic.is_empty() {

@@ -5,7 +5,7 @@ use crate::ipam::claim::{Claim, Holder};
 use crate::ipam::plan::{Plan, World};
 
 /// Plans the claims, and counts.
-pub(super) fn complete(world: &World, mut ledger: Ledger<'_>, plan: &mut Plan) {
+pub(super) fn complete(world: &World<'_>, mut ledger: Ledger<'_>, plan: &mut Plan) {
     for (number, pool) in world.pools.iter().enumerate() {
         let usage = plan.usage.entry(pool.id.clone()).or_default();
         usage.free = ledger.free(number);

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::ipam::claim::{Claim, Holder, Release};
 use crate::ipam::outcome::Note;
 use crate::ipam::plan::World;
-use crate::ipam::pool::{Pool, PoolId, REUSE_AFTER};
+use crate::ipam::pool::{Pool, PoolId, REUSE_AFTER, declaring};
 use crate::ipam::range::{AddressRange, Addresses, Count, Family};
 use crate::ipam::request::Share;
 use crate::ipam::sharing::{self, ShareRefusal};
@@ -75,9 +75,9 @@ impl Entry<'_> {
 
 impl<'w> Ledger<'w> {
     /// All claims, without tenants yet.
-    pub(super) fn open(world: &'w World) -> Self {
+    pub(super) fn open(world: &'w World<'w>) -> Self {
         let mut entries = BTreeMap::new();
-        for claim in &world.claims {
+        for claim in world.claims.iter().copied() {
             entries.insert(
                 claim.address,
                 Entry {
@@ -89,7 +89,7 @@ impl<'w> Ledger<'w> {
             );
         }
         let mut ledger = Self {
-            pools: &world.pools,
+            pools: world.pools,
             now: world.now,
             numbers: world
                 .pools
@@ -131,20 +131,8 @@ impl<'w> Ledger<'w> {
             .and_then(|entry| self.pool(&entry.pool));
         claimed
             .filter(|pool| pool.declared.contains(address))
-            .or_else(|| self.declaring(address))
+            .or_else(|| declaring(self.pools, address))
             .or(claimed)
-    }
-
-    /// The first pool that has the address in its ranges, one that hands it out before others.
-    pub(super) fn declaring(&self, address: IpAddr) -> Option<&'w Pool> {
-        let declaring = || {
-            self.pools
-                .iter()
-                .filter(|pool| pool.declared.contains(address))
-        };
-        declaring()
-            .find(|pool| pool.gives(address).is_ok())
-            .or_else(|| declaring().next())
     }
 
     fn set_free(&mut self, address: IpAddr, free: bool) {

@@ -16,7 +16,7 @@ const VIP: &str = "VIP";
 /// Plans the status of a Service, and lets it leave what it is not to have. An address that the status still has is left
 /// by a later plan, which no longer sees it there.
 pub(super) fn publish(
-    world: &World,
+    world: &World<'_>,
     ledger: &mut Ledger<'_>,
     number: usize,
     case: &mut Case<'_>,
@@ -71,7 +71,7 @@ pub(super) fn publish(
 }
 
 /// The addresses that the status is to have now.
-fn shown(world: &World, case: &mut Case<'_>, wanted: &[IpAddr]) -> Vec<IpAddr> {
+fn shown(world: &World<'_>, case: &mut Case<'_>, wanted: &[IpAddr]) -> Vec<IpAddr> {
     for address in wanted {
         let family = Family::of(*address);
         let old = case.held.iter().copied().find(|held| {
@@ -83,7 +83,7 @@ fn shown(world: &World, case: &mut Case<'_>, wanted: &[IpAddr]) -> Vec<IpAddr> {
             case.notes.push(Note::Switching { from, to: *address });
         }
     }
-    let Gate::Closed { message } = &world.gate else {
+    let Gate::Closed { message } = world.gate else {
         return wanted.to_vec();
     };
     for address in wanted {

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::ledger::{Ledger, Tenant, Vacancy};
 use super::{Case, STATUS_WRITER, is_published, published};
 use crate::ipam::claim::Holder;
 use crate::ipam::outcome::Note;
 use crate::ipam::plan::World;
-use crate::ipam::pool::{Asker, Pool, PoolId};
+use crate::ipam::pool::{Asker, Pool, PoolId, declaring};
 use crate::ipam::range::Family;
 use crate::ipam::request::{self, Claim, NotOurs, Request};
 use crate::ipam::service::{Ingress, Service};
@@ -29,7 +30,7 @@ pub(super) enum Standing {
 static NONE: BTreeMap<String, String> = BTreeMap::new();
 
 /// What pools ask about a Service.
-pub(super) fn asker<'a>(world: &'a World, service: &'a Service) -> Asker<'a> {
+pub(super) fn asker<'a>(world: &'a World<'a>, service: &'a Service) -> Asker<'a> {
     Asker {
         namespace: &service.id.namespace,
         namespace_labels: world.namespaces.get(&service.id.namespace).unwrap_or(&NONE),
@@ -38,8 +39,8 @@ pub(super) fn asker<'a>(world: &'a World, service: &'a Service) -> Asker<'a> {
 }
 
 /// All Services in the order in which they are served, the oldest first, each put on the addresses that claims say it has.
-pub(super) fn cases<'w>(world: &'w World, ledger: &mut Ledger<'w>) -> Vec<Case<'w>> {
-    let mut services: Vec<&Service> = world.services.iter().collect();
+pub(super) fn cases<'w>(world: &'w World<'w>, ledger: &mut Ledger<'w>) -> Vec<Case<'w>> {
+    let mut services: Vec<&Service> = world.services.iter().map(Arc::as_ref).collect();
     services.sort_by(|a, b| (a.created, &a.id, &a.uid).cmp(&(b.created, &b.id, &b.uid)));
     let by_uid: HashMap<&str, usize> = services
         .iter()
@@ -59,7 +60,7 @@ pub(super) fn cases<'w>(world: &'w World, ledger: &mut Ledger<'w>) -> Vec<Case<'
     let mut cases = Vec::with_capacity(services.len());
     for (number, (service, claimed)) in services.into_iter().zip(claimed).enumerate() {
         let mut notes = Vec::new();
-        let standing = standing(world, ledger, service, !claimed.is_empty(), &mut notes);
+        let standing = standing(world, service, !claimed.is_empty(), &mut notes);
         let current = match &standing {
             Standing::Ours(request) => Some(Rc::new(Holder::of(service, request))),
             Standing::Former | Standing::Alien => None,
@@ -100,7 +101,7 @@ pub(super) fn cases<'w>(world: &'w World, ledger: &mut Ledger<'w>) -> Vec<Case<'
     }
     in_order_of_arrival(world, ledger);
     ledger.release_orphans();
-    adopt(ledger, &mut cases);
+    adopt(world, ledger, &mut cases);
     cases
 }
 
@@ -117,9 +118,8 @@ fn home(ledger: &Ledger<'_>, standing: &Standing, address: IpAddr) -> Option<Poo
     Some(if stays { claimed } else { home }.clone())
 }
 
-fn standing(
-    world: &World,
-    ledger: &Ledger<'_>,
+pub(super) fn standing(
+    world: &World<'_>,
     service: &Service,
     has_claim: bool,
     notes: &mut Vec<Note>,
@@ -146,7 +146,7 @@ fn standing(
             if request
                 .pools
                 .iter()
-                .all(|choice| choice.find(&world.pools).is_none())
+                .all(|choice| choice.find(world.pools).is_none())
             {
                 notes.push(Note::PoolNotHere);
                 return Standing::Alien;
@@ -161,7 +161,7 @@ fn standing(
             }
         }
     }
-    if service.class.is_none() && is_foreign(ledger, service) {
+    if service.class.is_none() && is_foreign(world, service) {
         notes.push(Note::ForeignStatus(
             service.ingress.iter().map(entry_text).collect(),
         ));
@@ -172,7 +172,7 @@ fn standing(
 
 /// Whether somebody else wrote the status of a Service that has no claim. A status that we may have written is one of
 /// plain addresses of our pools.
-fn is_foreign(ledger: &Ledger<'_>, service: &Service) -> bool {
+fn is_foreign(world: &World<'_>, service: &Service) -> bool {
     if service.ingress.is_empty() {
         return false;
     }
@@ -184,7 +184,7 @@ fn is_foreign(ledger: &Ledger<'_>, service: &Service) -> bool {
     let all_read = published(service).count() == service.ingress.len();
     written_by_others
         || !all_read
-        || published(service).any(|address| ledger.declaring(address).is_none())
+        || published(service).any(|address| declaring(world.pools, address).is_none())
 }
 
 fn entry_text(entry: &Ingress) -> String {
@@ -196,7 +196,7 @@ fn entry_text(entry: &Ingress) -> String {
 }
 
 /// Tenants in the order in which the claims list them.
-fn in_order_of_arrival(world: &World, ledger: &mut Ledger<'_>) {
+fn in_order_of_arrival(world: &World<'_>, ledger: &mut Ledger<'_>) {
     for claim in &world.claims {
         if claim.holders.len() < 2 {
             continue;
@@ -214,7 +214,7 @@ fn in_order_of_arrival(world: &World, ledger: &mut Ledger<'_>) {
 
 /// Addresses that a status says and no claim has any more, as when the claims were lost. Where there is a claim, it counts:
 /// then the status was edited.
-fn adopt(ledger: &mut Ledger<'_>, cases: &mut [Case<'_>]) {
+fn adopt(world: &World<'_>, ledger: &mut Ledger<'_>, cases: &mut [Case<'_>]) {
     for (number, case) in cases.iter_mut().enumerate() {
         let (Standing::Ours(request), Some(current)) = (&case.standing, &case.current) else {
             continue;
@@ -225,7 +225,7 @@ fn adopt(ledger: &mut Ledger<'_>, cases: &mut [Case<'_>]) {
             if claimed || !request.families.contains(&family) {
                 continue;
             }
-            let Some(pool) = ledger.declaring(address) else {
+            let Some(pool) = declaring(world.pools, address) else {
                 continue;
             };
             if request.claim == Claim::Unasked && !pool.spec.auto_assign {

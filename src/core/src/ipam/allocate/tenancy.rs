@@ -10,7 +10,7 @@ use super::{Case, is_published};
 use crate::ipam::claim::Holder;
 use crate::ipam::outcome::{Note, Way};
 use crate::ipam::plan::World;
-use crate::ipam::pool::{OnRemoval, Pool};
+use crate::ipam::pool::{OnRemoval, Pool, declaring};
 use crate::ipam::range::Family;
 use crate::ipam::request::{Claim, Request};
 use crate::ipam::sharing::{self, ShareRefusal};
@@ -27,7 +27,7 @@ enum Fit {
 }
 
 /// Finds for every Service the best of the addresses that it has, and gives those back that it released a moment ago.
-pub(super) fn settle(world: &World, ledger: &mut Ledger<'_>, cases: &mut [Case<'_>]) {
+pub(super) fn settle(world: &World<'_>, ledger: &mut Ledger<'_>, cases: &mut [Case<'_>]) {
     refuse(ledger);
     let mut left_behind: HashMap<ObjectName, Vec<IpAddr>> = HashMap::new();
     for (address, entry) in &ledger.entries {
@@ -91,7 +91,7 @@ fn refuse(ledger: &mut Ledger<'_>) {
 }
 
 fn keep(
-    world: &World,
+    world: &World<'_>,
     ledger: &Ledger<'_>,
     number: usize,
     case: &mut Case<'_>,
@@ -129,7 +129,7 @@ fn keep(
 }
 
 fn fit(
-    world: &World,
+    world: &World<'_>,
     ledger: &Ledger<'_>,
     number: usize,
     case: &mut Case<'_>,
@@ -182,16 +182,16 @@ fn fit(
 }
 
 /// Whether a Service names the pool.
-pub(super) fn names(world: &World, request: &Request, pool: &Pool) -> bool {
+pub(super) fn names(world: &World<'_>, request: &Request, pool: &Pool) -> bool {
     request
         .pools
         .iter()
-        .filter_map(|choice| choice.find(&world.pools))
+        .filter_map(|choice| choice.find(world.pools))
         .any(|named| named.id == pool.id)
 }
 
 fn take_back(
-    world: &World,
+    world: &World<'_>,
     ledger: &mut Ledger<'_>,
     (number, current): (usize, &Rc<Holder>),
     case: &mut Case<'_>,
@@ -207,7 +207,7 @@ fn take_back(
         let entry = ledger.entries.get(&address);
         entry.is_some_and(|entry| entry.released.is_some() && entry.tenants.is_empty())
     };
-    let Some(pool) = ledger.declaring(address).filter(|_| open) else {
+    let Some(pool) = declaring(world.pools, address).filter(|_| open) else {
         return;
     };
     let may = pool.gives(address).is_ok()

@@ -76,6 +76,14 @@ impl Pool {
     }
 }
 
+/// The first of the pools that has the address in its ranges, one that hands it out before others.
+pub fn declaring(pools: &[Pool], address: IpAddr) -> Option<&Pool> {
+    let declaring = || pools.iter().filter(|pool| pool.declared.contains(address));
+    declaring()
+        .find(|pool| pool.gives(address).is_ok())
+        .or_else(|| declaring().next())
+}
+
 /// Checks all pools of the cluster. They come back in the order in which they are asked for addresses: by priority, then
 /// by name, Mooring's own before Antrea's of the same name.
 ///

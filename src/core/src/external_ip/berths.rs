@@ -1,0 +1,192 @@
+//! What each address needs of the node that it belongs to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::snapshot::{ClusterNode, Known, Snapshot};
+use crate::ipam::claim::Claim;
+use crate::ipam::plan::Plan;
+use crate::ipam::pool::{Pool, PoolId, PoolProblem, PoolSpec};
+use crate::ipam::range::{Addresses, Family};
+use crate::ipam::service::TrafficPolicy;
+use crate::placement::{Berth, Candidate, LocalService};
+
+/// A claim once the plan is carried out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Planned<'a> {
+    pub(super) claim: &'a Claim,
+    /// The object as it is; `None` if it is to be created.
+    pub(super) known: Option<&'a Known>,
+    /// The plan changes it.
+    pub(super) changed: bool,
+}
+
+/// All claims once the plan is carried out, by address.
+pub(super) fn claims<'a>(snapshot: &'a Snapshot, plan: &'a Plan) -> BTreeMap<IpAddr, Planned<'a>> {
+    let mut claims: BTreeMap<IpAddr, Planned<'a>> = snapshot
+        .addresses
+        .iter()
+        .map(|known| {
+            let planned = Planned {
+                claim: &known.claim,
+                known: Some(known),
+                changed: false,
+            };
+            (known.claim.address, planned)
+        })
+        .collect();
+    for claim in plan.create.iter().chain(&plan.update) {
+        let known = claims.get(&claim.address).and_then(|former| former.known);
+        let planned = Planned {
+            claim,
+            known,
+            changed: true,
+        };
+        claims.insert(claim.address, planned);
+    }
+    for address in &plan.delete {
+        claims.remove(address);
+    }
+    claims
+}
+
+impl<'a> Planned<'a> {
+    /// The node that has the address, or else is to have it.
+    pub(super) fn present(&self) -> Option<&'a str> {
+        let known = self.known?;
+        known.taken_by.as_deref().or(known.planned.as_deref())
+    }
+}
+
+/// What stays the same for all addresses while their places are looked for.
+#[derive(Debug)]
+pub(super) struct Harbour<'a> {
+    snapshot: &'a Snapshot,
+    pools: BTreeMap<&'a PoolId, &'a Pool>,
+    /// The spec of a pool that is gone.
+    gone: PoolSpec,
+    /// The nodes that can own addresses.
+    pub(super) candidates: Vec<Candidate>,
+    /// All that the uplinks of nodes are in.
+    pub(super) subnets: Addresses,
+}
+
+impl<'a> Harbour<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot, pools: &'a [Pool]) -> Self {
+        let candidates: Vec<Candidate> = snapshot.nodes.iter().map(candidate).collect();
+        let subnets = candidates
+            .iter()
+            .flat_map(|node| &node.uplinks)
+            .flat_map(|uplink| &uplink.subnets)
+            .collect();
+        Self {
+            snapshot,
+            pools: pools.iter().map(|pool| (&pool.id, pool)).collect(),
+            gone: PoolSpec::default(),
+            candidates,
+            subnets,
+        }
+    }
+
+    /// The pool of that name; `None` if it is gone.
+    pub(super) fn pool(&self, id: &PoolId) -> Option<&'a Pool> {
+        self.pools.get(id).copied()
+    }
+
+    /// Where the Services on the address with policy `Local` can be served.
+    pub(super) fn local(&self, claim: &Claim) -> Vec<LocalService> {
+        let family = Family::of(claim.address);
+        claim
+            .holders
+            .iter()
+            .filter(|holder| holder.traffic_policy == TrafficPolicy::Local)
+            .map(|holder| {
+                let endpoints = self.snapshot.endpoints.get(&holder.service);
+                LocalService::of(
+                    holder.service.to_string(),
+                    family,
+                    endpoints.into_iter().flatten(),
+                )
+            })
+            .collect()
+    }
+
+    /// What an address of the pool needs of its node.
+    pub(super) fn berth<'b>(
+        &'b self,
+        address: IpAddr,
+        pool: &'b PoolId,
+        local: &'b [LocalService],
+    ) -> Berth<'b> {
+        let spec = self.pool(pool).map_or(&self.gone, |pool| &pool.spec);
+        Berth {
+            ip: address,
+            pool: &pool.name,
+            selector: &spec.node_selector,
+            interfaces: &spec.interfaces,
+            in_subnet: self.subnets.contains(address),
+            local,
+            any_cluster: local.is_empty(),
+            programmed: None,
+            present: None,
+            revertive: spec.revertive,
+        }
+    }
+
+    /// What an address that Services have needs of its node.
+    pub(super) fn taken<'b>(
+        &'b self,
+        planned: &Planned<'b>,
+        local: &'b [LocalService],
+    ) -> Berth<'b> {
+        let claim = planned.claim;
+        Berth {
+            any_cluster: local.len() < claim.holders.len(),
+            present: planned.present(),
+            ..self.berth(claim.address, &claim.pool, local)
+        }
+    }
+
+    /// Whether nobody can tell which nodes the pool selects.
+    pub(super) fn selects_unreadably(&self, pool: &PoolId) -> bool {
+        let problems = self.pool(pool).map_or(&[][..], |pool| &pool.problems);
+        problems.iter().any(|problem| {
+            matches!(problem, PoolProblem::UnknownOperator { field, .. } if *field == "spec.nodeSelector")
+        })
+    }
+}
+
+fn candidate(node: &ClusterNode) -> Candidate {
+    Candidate::of(&node.view, node.labels.clone(), node.cordoned)
+}
+
+/// Addresses of the pool that stand for all of it: one for each set of subnets that some of it is in, at most `limit`.
+pub(super) fn samples(pool: &Pool, nodes: &[Candidate], limit: usize) -> Vec<IpAddr> {
+    let subnets: BTreeSet<_> = nodes
+        .iter()
+        .flat_map(|node| &node.uplinks)
+        .flat_map(|uplink| &uplink.subnets)
+        .collect();
+    let mut samples = BTreeMap::new();
+    for range in pool.declared.ranges() {
+        let inside = subnets.iter().filter_map(|subnet| range.overlap(subnet));
+        let firsts = inside.map(|overlap| overlap.first());
+        for address in [range.first()].into_iter().chain(firsts) {
+            let around: Vec<usize> = subnets
+                .iter()
+                .enumerate()
+                .filter(|(_, subnet)| subnet.contains(address))
+                .map(|(number, _)| number)
+                .collect();
+            samples.entry(around).or_insert(address);
+        }
+        if samples.len() >= limit {
+            break;
+        }
+    }
+    // Without ranges, nodes are judged by all but their subnets.
+    if samples.is_empty() {
+        samples.insert(Vec::new(), IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    }
+    samples.into_values().take(limit).collect()
+}

@@ -1,0 +1,245 @@
+//! What is written about external IPs, and why.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::announced::announced;
+use super::berths::{self, Harbour, Planned};
+use super::occupied;
+use super::pool_state;
+use super::snapshot::Snapshot;
+use crate::condition::Condition;
+use crate::ipam::allocate;
+use crate::ipam::claim::Claim;
+use crate::ipam::cluster_addresses::{ClusterAddresses, Occupant};
+use crate::ipam::outcome::Outcome;
+use crate::ipam::plan::{Plan, StatusWrite, World};
+use crate::ipam::pool::{Pool, PoolId, Usage, check};
+use crate::kube_proxy::snapshot::{ObjectName, Timestamp};
+use crate::placement::{Basis, LocalService, Obstacle, Placement, eligible, place};
+
+/// Everything to write, in the order in which [`ipam::plan`](crate::ipam::plan) says, and why.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// ExternalIPs to create. That they exist already means that somebody else was first.
+    pub create: Vec<Berthed>,
+    /// ExternalIPs whose spec changes: holders, release, or the planned node.
+    pub update: Vec<Berthed>,
+    /// ExternalIPs to delete: their addresses have rested.
+    pub delete: Vec<IpAddr>,
+    /// Statuses of Services to write.
+    pub statuses: Vec<StatusWrite>,
+    /// What came out for each Service.
+    pub outcomes: BTreeMap<ObjectName, Outcome>,
+    /// The pools, in the order in which they are asked.
+    pub pools: Vec<Pool>,
+    /// What the status of each pool is to say, by pool. A pool that is gone has none.
+    pub pool_states: BTreeMap<PoolId, PoolState>,
+    /// Where each address that a Service has belongs, and why.
+    pub placements: BTreeMap<IpAddr, Placement>,
+    /// The condition `Announced` of each address that no node has taken up: what is waited for. Of one that a node has, its
+    /// agent speaks.
+    pub announced: BTreeMap<IpAddr, Condition>,
+    /// When something changes by itself.
+    pub wake: Option<Timestamp>,
+}
+
+/// A claim, and the node that it is planned for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Berthed {
+    /// Who has the address.
+    pub claim: Claim,
+    /// `spec.node`.
+    pub node: Option<String>,
+}
+
+/// What the status of a pool is to say. Antrea's kind has room for the usage only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolState {
+    /// The addresses, counted.
+    pub usage: Usage,
+    /// Addresses that Services still have although they are not in the pool any more, or the pool is being deleted.
+    pub draining: Vec<IpAddr>,
+    /// `Ready`, `RangesUsable`, `NodesEligible`.
+    pub conditions: Vec<Condition>,
+    /// Services still have addresses of it: its finalizer stays, or is set.
+    pub in_use: bool,
+}
+
+/// A node, and what keeps it from owning an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeVerdict {
+    /// The node's name.
+    pub node: String,
+    /// All obstacles, the weightiest first; none if it can have the address.
+    pub obstacles: Vec<Obstacle>,
+}
+
+/// Decides about all external IPs.
+pub fn decide(snapshot: &Snapshot) -> Decision {
+    let cluster = occupied::of_cluster(snapshot);
+    let (pools, mut plan) = plan(snapshot, cluster);
+    let claims = berths::claims(snapshot, &plan);
+    let harbour = Harbour::new(snapshot, &pools);
+    let placements = placements(&harbour, &claims);
+    let announced = announced(snapshot, &harbour, &claims, &placements);
+    let pool_states = pool_state::states(&harbour, &pools, &plan, &claims);
+    let (create, update) = changes(&claims, &placements);
+    drop(harbour);
+    drop(claims);
+    Decision {
+        create,
+        update,
+        delete: std::mem::take(&mut plan.delete),
+        statuses: plan.statuses,
+        outcomes: plan.outcomes,
+        pools,
+        pool_states,
+        placements,
+        announced,
+        wake: plan.wake,
+    }
+}
+
+/// The pools checked, and who gets what of them.
+fn plan(snapshot: &Snapshot, mut cluster: ClusterAddresses) -> (Vec<Pool>, Plan) {
+    let mut pools = check(&snapshot.pools, &cluster);
+    let foreign = allocate::foreign(&world(snapshot, &pools));
+    if !foreign.is_empty() {
+        for (address, service) in foreign {
+            cluster.add(Occupant::ForeignService(service.to_string()), address);
+        }
+        pools = check(&snapshot.pools, &cluster);
+    }
+    let plan = allocate::plan(&world(snapshot, &pools));
+    (pools, plan)
+}
+
+fn world<'a>(snapshot: &'a Snapshot, pools: &'a [Pool]) -> World<'a> {
+    World {
+        pools,
+        services: &snapshot.services,
+        namespaces: &snapshot.namespaces,
+        claims: snapshot
+            .addresses
+            .iter()
+            .map(|known| &known.claim)
+            .collect(),
+        others: snapshot.others,
+        gate: &snapshot.gate,
+        now: snapshot.now,
+    }
+}
+
+fn placements(
+    harbour: &Harbour<'_>,
+    claims: &BTreeMap<IpAddr, Planned<'_>>,
+) -> BTreeMap<IpAddr, Placement> {
+    let taken = || {
+        claims
+            .values()
+            .filter(|planned| !planned.claim.holders.is_empty())
+    };
+    let local: Vec<Vec<LocalService>> = taken()
+        .map(|planned| harbour.local(planned.claim))
+        .collect();
+    let berths: Vec<_> = taken()
+        .zip(&local)
+        .map(|(planned, local)| harbour.taken(planned, local))
+        .collect();
+    let mut placements = place(&berths, &harbour.candidates);
+    for planned in taken() {
+        stay_if_unreadable(harbour, planned, &mut placements);
+    }
+    placements
+}
+
+/// A `nodeSelector` that cannot be read selects no node, and takes no address away either.
+fn stay_if_unreadable(
+    harbour: &Harbour<'_>,
+    planned: &Planned<'_>,
+    placements: &mut BTreeMap<IpAddr, Placement>,
+) {
+    let claim = planned.claim;
+    let (Some(present), Some(Placement::Nowhere(nobody))) =
+        (planned.present(), placements.get(&claim.address))
+    else {
+        return;
+    };
+    if !harbour.selects_unreadably(&claim.pool) {
+        return;
+    }
+    let here = nobody.nodes.iter().find(|(node, _)| node == present);
+    if let Some((node, obstacles)) = here {
+        let stays = Placement::On {
+            node: node.clone(),
+            basis: Basis::KeptDespite(obstacles.clone()),
+        };
+        placements.insert(claim.address, stays);
+    }
+}
+
+/// The claims to create, and those to update. A released address has no planned node.
+fn changes(
+    claims: &BTreeMap<IpAddr, Planned<'_>>,
+    placements: &BTreeMap<IpAddr, Placement>,
+) -> (Vec<Berthed>, Vec<Berthed>) {
+    let (mut create, mut update) = (Vec::new(), Vec::new());
+    for (address, planned) in claims {
+        let node = placements.get(address).and_then(Placement::node);
+        let berthed = || Berthed {
+            claim: planned.claim.clone(),
+            node: node.map(str::to_owned),
+        };
+        match planned.known {
+            None => create.push(berthed()),
+            Some(known) if planned.changed || known.planned.as_deref() != node => {
+                update.push(berthed());
+            }
+            Some(_) => {}
+        }
+    }
+    (create, update)
+}
+
+// === impl Decision ===
+
+impl Decision {
+    /// Whether there is no ExternalIP and no status of a Service to write.
+    pub fn is_settled(&self) -> bool {
+        self.create.is_empty()
+            && self.update.is_empty()
+            && self.delete.is_empty()
+            && self.statuses.is_empty()
+    }
+
+    /// Every node with what keeps it from owning `address`, in the order of the names; `None` if no Service has the address
+    /// once the decision is carried out.
+    pub fn verdicts(&self, snapshot: &Snapshot, address: IpAddr) -> Option<Vec<NodeVerdict>> {
+        let written = self.create.iter().chain(&self.update);
+        let claim = written
+            .map(|berthed| &berthed.claim)
+            .chain(snapshot.addresses.iter().map(|known| &known.claim))
+            .find(|claim| claim.address == address)
+            .filter(|claim| !claim.holders.is_empty())?;
+        let known = snapshot
+            .addresses
+            .iter()
+            .find(|known| known.claim.address == address);
+        let planned = Planned {
+            claim,
+            known: known.map(std::sync::Arc::as_ref),
+            changed: false,
+        };
+        let harbour = Harbour::new(snapshot, &self.pools);
+        let local = harbour.local(claim);
+        let verdicts = eligible(&harbour.taken(&planned, &local), &harbour.candidates)
+            .into_iter()
+            .map(|verdict| NodeVerdict {
+                node: verdict.node.to_owned(),
+                obstacles: verdict.result.err().unwrap_or_default(),
+            })
+            .collect();
+        Some(verdicts)
+    }
+}

@@ -1,0 +1,19 @@
+//! External IPs as a whole: from one look at the cluster to everything that is written about them.
+//!
+//! ```text
+//! Snapshot ─▶ what belongs to the cluster ─▶ pools, checked ─▶ ipam: who gets what ─▶ placement: where it belongs ─▶ Decision
+//! ```
+//!
+//! The operator carries a [`Decision`] out; `kubectl mooring explain` takes the same one and prints why. The agent of its
+//! node takes an address up, and says in the ExternalIP's status that it did.
+
+mod announced;
+mod berths;
+mod decision;
+mod listing;
+mod occupied;
+mod pool_state;
+mod snapshot;
+
+pub use decision::{Berthed, Decision, NodeVerdict, PoolState, decide};
+pub use snapshot::{ClusterNode, Known, Networks, Snapshot};

@@ -1,0 +1,44 @@
+//! Addresses that belong to the cluster itself, or to Services of other controllers.
+
+use super::snapshot::Snapshot;
+use crate::ipam::cluster_addresses::{ClusterAddresses, Occupant};
+use crate::ipam::range::{AddressRange, HostBits};
+use crate::proxy_mode::LiveMode;
+
+/// What belongs to nodes, the API server, and the ranges of Services and Pods. A range that cannot be read is none: the API
+/// server lets none of these through.
+pub(super) fn of_cluster(snapshot: &Snapshot) -> ClusterAddresses {
+    let mut addresses = ClusterAddresses::default();
+    for address in &snapshot.networks.api_servers {
+        addresses.add(Occupant::ApiServer, *address);
+    }
+    let range = |cidr: &String| AddressRange::from_cidr(cidr, HostBits::Clear).ok();
+    for cidr in snapshot.networks.service_cidrs.iter().filter_map(range) {
+        addresses.add_range(Occupant::Services, cidr);
+    }
+    for node in &snapshot.nodes {
+        let name = &node.view.name;
+        for address in &node.addresses {
+            addresses.add(Occupant::Node(name.clone()), *address);
+        }
+        for cidr in node.pod_cidrs.iter().filter_map(range) {
+            addresses.add_range(Occupant::Pods(Some(name.clone())), cidr);
+        }
+    }
+    let mut ipvs = false;
+    for report in snapshot
+        .nodes
+        .iter()
+        .filter_map(|node| node.view.report.as_ref())
+    {
+        ipvs |= report.mode == LiveMode::Ipvs;
+        let subnets = report.uplinks.iter().flat_map(|uplink| &uplink.subnets);
+        for subnet in subnets.filter_map(range) {
+            addresses.add_edges_of(subnet);
+        }
+    }
+    if ipvs {
+        addresses.add_ipvs();
+    }
+    addresses
+}

@@ -1,0 +1,74 @@
+//! One look at everything that decides about external IPs.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::ipam::claim::Claim;
+use crate::ipam::plan::Gate;
+use crate::ipam::pool::PoolObject;
+use crate::ipam::request::Others;
+use crate::ipam::service::Service;
+use crate::kube_proxy::snapshot::{ObjectName, Timestamp};
+use crate::node::NodeView;
+use crate::placement::Endpoint;
+
+/// Everything that decides about external IPs. Large parts are shared with whoever keeps them up to date.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// All pools, of both kinds.
+    pub pools: Vec<PoolObject>,
+    /// All Services of type LoadBalancer, those that an ExternalIP names, and those whose status has an address.
+    pub services: Vec<Arc<Service>>,
+    /// The labels of namespaces; one that is missing has none.
+    pub namespaces: BTreeMap<String, BTreeMap<String, String>>,
+    /// All ExternalIPs.
+    pub addresses: Vec<Arc<Known>>,
+    /// All Linux nodes.
+    pub nodes: Vec<ClusterNode>,
+    /// The endpoints of Services, by Service. Only those with `externalTrafficPolicy: Local` matter.
+    pub endpoints: BTreeMap<ObjectName, Vec<Endpoint>>,
+    /// What the cluster uses itself.
+    pub networks: Networks,
+    /// What else serves external IPs.
+    pub others: Others,
+    /// Whether addresses may be published.
+    pub gate: Gate,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// An ExternalIP as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Who has the address.
+    pub claim: Claim,
+    /// `spec.node`: where it is planned to be.
+    pub planned: Option<String>,
+    /// `status.node`: who answers for it.
+    pub taken_by: Option<String>,
+}
+
+/// A node, with what only its Node object tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterNode {
+    /// Its state, and its agent's report.
+    pub view: NodeView,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// `spec.unschedulable`.
+    pub cordoned: bool,
+    /// The addresses in `status.addresses`.
+    pub addresses: Vec<IpAddr>,
+    /// `spec.podCIDRs`, as written.
+    pub pod_cidrs: Vec<String>,
+}
+
+/// What the cluster uses itself, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Networks {
+    /// The ranges of cluster IPs, from ServiceCIDRs.
+    pub service_cidrs: Vec<String>,
+    /// The addresses of the API server, from the endpoints of Service `default/kubernetes`.
+    pub api_servers: Vec<IpAddr>,
+}
