@@ -65,6 +65,9 @@ fn mooring_may_do_what_the_readme_says_and_no_more() {
 
     an_agent_speaks_for_its_own_node_only(&bed);
     the_operator_deletes_pods_of_kube_proxy_only(&bed);
+    the_operator_writes_finalizers_of_pools_only(&bed);
+    the_operator_writes_addresses_of_services_only(&bed);
+    external_ips_are_the_operators(&bed);
     bed.down().unwrap();
 }
 
@@ -207,6 +210,7 @@ fn the_operator_writes_no_workload(operator: &Permissions) {
         );
         if core(resource) {
             let allowed = [
+                ("", "patch", "services/status"),
                 ("kube-system", "delete", "pods"),
                 ("kube-system", "patch", "configmaps"),
             ];
@@ -245,11 +249,32 @@ fn reviews_agree(bed: &Bed) {
         ask(account, "patch daemonsets.apps", "kube-system", false);
         ask(account, "patch nodes", ELSEWHERE, false);
         ask(account, "delete pods", ELSEWHERE, false);
+        ask(account, "patch services", ELSEWHERE, false);
+        ask(account, "list events.events.k8s.io", ELSEWHERE, false);
+        for verb in ["create", "update", "delete"] {
+            let pools = format!("{verb} externalippools.mooring.dev");
+            ask(account, &pools, ELSEWHERE, false);
+            let pools = format!("{verb} externalippools.crd.antrea.io");
+            ask(account, &pools, ELSEWHERE, false);
+        }
         ask(account, "patch configmaps/coredns", "kube-system", false);
     }
     ask(OPERATOR, "patch configmaps/kube-proxy", "kube-system", true);
     ask(OPERATOR, "delete pods", "kube-system", true);
+    ask(
+        OPERATOR,
+        "patch configmaps/antrea-config",
+        "kube-system",
+        false,
+    );
     ask(AGENT, "patch configmaps/kube-proxy", "kube-system", false);
+    ask(
+        AGENT,
+        "patch services --subresource=status",
+        ELSEWHERE,
+        false,
+    );
+    ask(AGENT, "create externalips.mooring.dev", ELSEWHERE, false);
     ask(AGENT, "delete pods", "kube-system", false);
     ask(AGENT, "patch serviceproxies.mooring.dev", ELSEWHERE, false);
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -285,10 +310,37 @@ fn block(account: &str, permissions: &Permissions) -> String {
             });
         }
         for (verbs, resources) in lines {
-            let _ = writeln!(text, "    {verbs:<32} {}", resources.join(", "));
+            // A list of verbs that is longer than its column has a line of its own.
+            let mut margin = format!("    {verbs:<32} ");
+            if verbs.len() > 32 {
+                let _ = writeln!(text, "    {verbs}");
+                margin = " ".repeat(37);
+            }
+            for line in filled(&resources) {
+                let _ = writeln!(text, "{margin}{line}");
+                margin = " ".repeat(37);
+            }
         }
     }
     text
+}
+
+/// As many names on a line as the README's width leaves room for.
+fn filled(names: &[String]) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for (index, name) in names.iter().enumerate() {
+        let comma = if index + 1 < names.len() { "," } else { "" };
+        let word = format!("{name}{comma}");
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => *line = word,
+            Some(line) if line.len() + 1 + word.len() <= 86 => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines
 }
 
 /// Reading before writing.
@@ -466,4 +518,143 @@ fn the_operator_deletes_pods_of_kube_proxy_only(bed: &Bed) {
     // A Pod without volumes or owners has neither field.
     create(bed, &pod("kube-system", "bare", "n1"));
     expect_refusal(delete("bare"), words);
+}
+
+/// What the operator says to an object, if it may.
+fn patch_as_operator(bed: &Bed, words: &[&str], patch: &Value) -> Result<String, String> {
+    let text = patch.to_string();
+    let arguments = [&["patch"], words, &["--type=merge", "-p", &text]].concat();
+    with_token(bed, OPERATOR, None, &arguments, &Value::Null)
+}
+
+/// A patch of a status, as the operator writes it.
+fn apply_status_as_operator(
+    bed: &Bed,
+    version: &str,
+    kind: &str,
+    name: &str,
+    patch: &Value,
+) -> Result<String, String> {
+    let mut object = patch.clone();
+    object["apiVersion"] = version.into();
+    object["kind"] = kind.into();
+    object["metadata"]["name"] = name.into();
+    if kind == "Service" {
+        object["metadata"]["namespace"] = ELSEWHERE.into();
+    }
+    let arguments = [
+        "apply",
+        "--server-side",
+        "--subresource=status",
+        "--validate=false",
+        "-f",
+        "-",
+    ];
+    with_token(bed, OPERATOR, None, &arguments, &object)
+}
+
+fn the_operator_writes_finalizers_of_pools_only(bed: &Bed) {
+    let words = "may change nothing of a pool or a ServiceProxy but its own finalizers";
+    for (object, spec, other) in [
+        (
+            json!({"kind": "ExternalIPPool", "metadata": {"name": "blue"}}),
+            json!({"ipRanges": [{"cidr": "10.0.0.0/24"}]}),
+            json!({"autoAssign": true}),
+        ),
+        (
+            json!({"kind": "ServiceProxy", "metadata": {"name": "cluster"}}),
+            json!({}),
+            json!({"strictARP": {"policy": "Ignore"}}),
+        ),
+    ] {
+        let mut object = object;
+        object["apiVersion"] = "mooring.dev/v1alpha1".into();
+        object["metadata"]["finalizers"] = json!(["example.com/other"]);
+        object["spec"] = spec;
+        create(bed, &object);
+        let kind = object["kind"].as_str().unwrap();
+        let name = object["metadata"]["name"].as_str().unwrap();
+        let patch = |patch: &Value| patch_as_operator(bed, &[kind, name], patch);
+        let finalizers = |names: &[&str]| json!({"metadata": {"finalizers": names}});
+        patch(&finalizers(&["example.com/other", "mooring.dev/addresses"])).unwrap();
+        patch(&finalizers(&["example.com/other"])).unwrap();
+        expect_refusal(patch(&finalizers(&["mooring.dev/addresses"])), words);
+        expect_refusal(patch(&json!({"spec": other})), words);
+        for field in ["labels", "annotations"] {
+            let more = json!({"metadata": {field: {"example.com/a": "b"}}});
+            expect_refusal(patch(&more), words);
+        }
+    }
+}
+
+fn the_operator_writes_addresses_of_services_only(bed: &Bed) {
+    create(
+        bed,
+        &json!({
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "web", "namespace": ELSEWHERE},
+            "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]},
+        }),
+    );
+    // Not `kubectl patch`, which reads the status first: the operator may not.
+    let patch = |patch: &Value| apply_status_as_operator(bed, "v1", "Service", "web", patch);
+    let ingress = json!([{"ip": "10.0.0.7", "ipMode": "VIP"}]);
+    patch(&json!({"status": {"loadBalancer": {"ingress": ingress}}})).unwrap();
+    let stored = bed
+        .kubectl(&["-n", ELSEWHERE, "get", "svc", "web", "-o", "json"])
+        .unwrap();
+    let stored: Value = serde_json::from_str(&stored).unwrap();
+    assert_eq!(stored["status"]["loadBalancer"]["ingress"], ingress);
+    let conditions = json!([{
+        "type": "Mine",
+        "status": "True",
+        "reason": "Forged",
+        "message": "",
+        "lastTransitionTime": "2026-01-02T03:04:05Z",
+    }]);
+    for more in [
+        json!({"metadata": {"annotations": {"mooring.dev/ips": "10.0.0.8"}}}),
+        json!({"metadata": {"labels": {"a": "b"}}}),
+        json!({"metadata": {"finalizers": ["mooring.dev/addresses"]}}),
+        json!({"status": {"conditions": conditions}}),
+    ] {
+        expect_refusal(
+            patch(&more),
+            "may change nothing of a Service but status.loadBalancer",
+        );
+    }
+}
+
+fn external_ips_are_the_operators(bed: &Bed) {
+    let claim = json!({
+        "apiVersion": "mooring.dev/v1alpha1",
+        "kind": "ExternalIP",
+        "metadata": {"name": "10-0-0-7"},
+        "spec": {"address": "10.0.0.7", "pool": {"group": "mooring.dev", "name": "blue"}},
+    });
+    let by_hand = bed.kubectl_with(&["create", "-f", "-"], &claim.to_string());
+    expect_refusal(
+        by_hand.map_err(|error| error.to_string()),
+        "to have an address, make a Service that asks for it",
+    );
+    let arguments = ["create", "--validate=false", "-f", "-"];
+    with_token(bed, OPERATOR, None, &arguments, &claim).unwrap();
+    let name = ["xip", "10-0-0-7"];
+    let elsewhere = json!({"spec": {"node": "n9"}});
+    patch_as_operator(bed, &name, &elsewhere).unwrap();
+    let status = json!({"status": {"node": "n1"}});
+    apply_status_as_operator(bed, "mooring.dev/v1alpha1", "ExternalIP", name[1], &status).unwrap();
+
+    let patch = |patch: &Value| {
+        let text = patch.to_string();
+        let arguments = ["patch", name[0], name[1], "--type=merge", "-p", &text];
+        bed.kubectl(&arguments).map_err(|error| error.to_string())
+    };
+    expect_refusal(
+        patch(&json!({"spec": {"node": "n1"}})),
+        "the operator makes it again from the Service's status",
+    );
+    patch(&json!({"metadata": {"labels": {"a": "b"}}})).unwrap();
+    bed.kubectl(&["delete", name[0], name[1]]).unwrap();
 }
