@@ -62,11 +62,7 @@ fn the_api_server_takes_all_of_it_without_a_warning() {
     let diff = quietly(&bed, &["diff", "-k", manifests]);
     assert_eq!(diff, "");
 
-    let sample = format!("{manifests}/samples/serviceproxy.yaml");
-    quietly(
-        &bed,
-        &["apply", "--server-side", "--validate=strict", "-f", &sample],
-    );
+    every_sample_is_taken(&bed, Path::new(manifests));
 
     let folder = Folder::with("without-sysctl-files");
     quietly(&bed, &["apply", "-k", folder.0.to_str().unwrap()]);
@@ -92,6 +88,47 @@ fn the_api_server_takes_all_of_it_without_a_warning() {
         (!left.contains("mooring")).then_some(())
     });
     bed.down().unwrap();
+}
+
+/// Each for itself, as each says all that it needs.
+fn every_sample_is_taken(bed: &Bed, manifests: &Path) {
+    let compatibility = manifests.join("antrea-compatibility");
+    quietly(bed, &["apply", "-k", compatibility.to_str().unwrap()]);
+    let crd = "crd/externalippools.crd.antrea.io";
+    bed.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", crd])
+        .unwrap();
+    let samples = samples(&manifests.join("samples"));
+    assert!(samples.len() > 6, "{samples:?}");
+    for sample in &samples {
+        let path = sample.to_str().unwrap();
+        let strictly = ["apply", "--server-side", "--validate=strict", "-f", path];
+        quietly(bed, &strictly);
+        // Applied again, with what the API server filled in, it changes nothing.
+        assert_eq!(quietly(bed, &["diff", "--server-side", "-f", path]), "");
+    }
+    let guide = |group: &str, field: &str| {
+        let pool = format!("externalippools.{group}/service-external-ip-pool");
+        let path = format!("jsonpath={{.spec.{field}}}");
+        quietly(bed, &["get", &pool, "-o", &path])
+    };
+    for field in ["ipRanges", "nodeSelector"] {
+        assert_eq!(guide("crd.antrea.io", field), guide("mooring.dev", field));
+    }
+}
+
+/// All files below a folder, in the order of their names.
+fn samples(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(samples(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
 }
 
 #[test]
