@@ -11,9 +11,11 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod announced;
 mod claim;
 mod status;
 
+pub use announced::{announced_status, known};
 pub use claim::{NoClaim, claim, spec};
 pub use mooring_core::ipam::object_name;
 pub use status::{ExternalIPStatus, Method, Move, Responder, Sighting};

@@ -9,6 +9,7 @@
 //!
 //! The `k8s-openapi` version feature is left to the binaries.
 
+pub mod antrea_controller;
 pub mod antrea_pool;
 mod causes;
 pub mod condition;
@@ -16,6 +17,7 @@ mod crds;
 pub mod external_ip;
 pub mod external_ip_pool;
 mod metadata;
+pub mod network;
 pub mod node_proxy_state;
 mod object;
 mod pod;
@@ -29,7 +31,7 @@ pub use external_ip::ExternalIP;
 pub use external_ip_pool::ExternalIPPool;
 pub use metadata::timestamp;
 pub use node_proxy_state::NodeProxyState;
-pub use object::{config_map, daemon_set, node};
+pub use object::{cluster_node, config_map, daemon_set, node};
 pub use pod::pod;
 pub use selector::selector;
 pub use service::service;

@@ -3,11 +3,17 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta, Time};
+use k8s_openapi::jiff;
 use mooring_core::kube_proxy::snapshot::{FieldManager, Metadata, ObjectName, Owner, Timestamp};
 
 /// A point in time as the decisions see it.
 pub fn timestamp(time: &Time) -> Timestamp {
     Timestamp::from_unix_seconds(time.0.as_second())
+}
+
+/// A point in time for the API. One beyond the years that it can say is the epoch.
+pub(crate) fn time(timestamp: Timestamp) -> Time {
+    Time(jiff::Timestamp::from_second(timestamp.unix_seconds()).unwrap_or_default())
 }
 
 pub(crate) fn metadata(object: &ObjectMeta) -> Metadata {

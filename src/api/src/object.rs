@@ -3,7 +3,9 @@
 use k8s_openapi::api::apps::v1 as apps;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use mooring_core::external_ip::ClusterNode;
 use mooring_core::kube_proxy::snapshot::{ConfigMap, DaemonSet, Node, UpdateStrategy};
+use mooring_core::node::NodeView;
 
 use crate::metadata::metadata;
 use crate::pod::pod_spec;
@@ -91,4 +93,38 @@ pub fn node(object: &core::Node) -> Node {
         labels: object.metadata.labels.clone().unwrap_or_default(),
         annotations: object.metadata.annotations.clone().unwrap_or_default(),
     }
+}
+
+/// A node as the decisions about external IPs see it, as far as its Node object tells: without the report of its agent.
+/// `None` for a node that does not run Linux, where Mooring has no agent.
+pub fn cluster_node(object: &core::Node) -> Option<ClusterNode> {
+    let node = node(object);
+    if node.os == "windows" {
+        return None;
+    }
+    let spec = object.spec.as_ref();
+    let addresses = object
+        .status
+        .as_ref()
+        .and_then(|status| status.addresses.as_ref());
+    let cidrs = |spec: &core::NodeSpec| {
+        let both = spec.pod_cidrs.clone().filter(|cidrs| !cidrs.is_empty());
+        both.or_else(|| spec.pod_cidr.clone().map(|cidr| vec![cidr]))
+    };
+    Some(ClusterNode {
+        view: NodeView {
+            name: node.name,
+            ready: node.ready,
+            reporting: false,
+            report: None,
+        },
+        labels: node.labels,
+        cordoned: spec.and_then(|spec| spec.unschedulable).unwrap_or(false),
+        addresses: addresses
+            .into_iter()
+            .flatten()
+            .filter_map(|address| address.address.parse().ok())
+            .collect(),
+        pod_cidrs: spec.and_then(cidrs).unwrap_or_default(),
+    })
 }

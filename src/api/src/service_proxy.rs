@@ -11,12 +11,14 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod gate;
 mod remediation;
 mod run;
 mod status;
 mod verdict;
 mod wanted;
 
+pub use gate::gate;
 pub use remediation::{
     EditedKey, Remediation, RemediationPhase, RemediationResult, ReplacedPod, Revert, Trigger,
 };

@@ -276,3 +276,37 @@ fn a_daemon_sets_pod_that_waits_for_the_scheduler_belongs_to_its_node() {
     })));
     assert_eq!(waiting.node.as_deref(), Some("n2"));
 }
+
+#[test]
+fn a_node_tells_its_addresses_and_its_pods_and_windows_has_no_part_in_it() {
+    let mut object: k8s_openapi::api::core::v1::Node = serde_json::from_value(serde_json::json!({
+        "metadata": {"name": "n1", "labels": {"role": "edge"}},
+        "spec": {"unschedulable": true, "podCIDR": "10.244.1.0/24", "podCIDRs": ["10.244.1.0/24", "fd00:1::/64"]},
+        "status": {
+            "addresses": [
+                {"type": "InternalIP", "address": "10.0.0.1"},
+                {"type": "InternalIP", "address": "fd00::1"},
+                {"type": "Hostname", "address": "n1"},
+            ],
+            "conditions": [{"type": "Ready", "status": "True"}],
+        },
+    }))
+    .expect("a Node");
+    let node = cluster_node(&object).expect("a Linux node");
+    assert_eq!(node.view.name, "n1");
+    assert!(node.view.ready && !node.view.reporting && node.cordoned);
+    assert_eq!(node.labels["role"], "edge");
+    let addresses: Vec<String> = node.addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        addresses,
+        ["10.0.0.1", "fd00::1"],
+        "a host name is no address"
+    );
+    assert_eq!(node.pod_cidrs, ["10.244.1.0/24", "fd00:1::/64"]);
+    let status = object.status.as_mut().expect("a status");
+    status.node_info = Some(k8s_openapi::api::core::v1::NodeSystemInfo {
+        operating_system: "windows".to_owned(),
+        ..Default::default()
+    });
+    assert_eq!(cluster_node(&object), None);
+}

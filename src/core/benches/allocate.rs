@@ -121,6 +121,7 @@ fn carried_out(mut snapshot: Snapshot, decision: &Decision) -> Snapshot {
             claim: claim.clone(),
             planned: node.clone(),
             taken_by: node.clone(),
+            announced: None,
         };
         addresses.insert(claim.address, Arc::new(known));
     }

@@ -1,14 +1,13 @@
 //! A remediation between its decisions and its wire form, both ways.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use k8s_openapi::jiff;
 use mooring_core::kube_proxy::ConfigLocation;
-use mooring_core::kube_proxy::snapshot::{ObjectName, Timestamp};
+use mooring_core::kube_proxy::snapshot::ObjectName;
 use mooring_core::remediation::run::{self, Canary, Edit, Phase, Run, Target, Undo};
 
 use super::remediation::{
     EditedKey, Remediation, RemediationPhase, RemediationResult, ReplacedPod, Revert, Trigger,
 };
+use crate::metadata::time;
 use crate::timestamp;
 
 impl From<&Run> for Remediation {
@@ -216,12 +215,6 @@ fn result(phase: Phase) -> Option<RemediationResult> {
         _ => return None,
     })
 }
-
-/// A point in time as the API has it; one that it cannot express becomes the start of 1970.
-pub(super) fn time(stamp: Timestamp) -> Time {
-    Time(jiff::Timestamp::from_second(stamp.unix_seconds()).unwrap_or_default())
-}
-
 #[cfg(test)]
 #[path = "run/tests.rs"]
 mod tests;

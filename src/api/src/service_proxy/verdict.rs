@@ -6,11 +6,11 @@ use mooring_core::kube_proxy::snapshot::Timestamp;
 use mooring_core::remediation::run::Run;
 
 use super::remediation::Remediation;
-use super::run::time;
 use super::{
     Configuration, ConfigurationSource, LiveModeCount, NodeCounts, ServiceProxyStatus, Workload,
 };
 use crate::condition::{ConditionStatus, ConditionType, condition, set_condition};
+use crate::metadata::time;
 
 /// The status to persist. `former` is the one that is persisted: conditions that keep their status keep the time of their
 /// last transition, so that a status in which nothing is new is equal to the former one.

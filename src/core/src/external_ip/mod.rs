@@ -16,4 +16,4 @@ mod pool_state;
 mod snapshot;
 
 pub use decision::{Berthed, Decision, NodeVerdict, PoolState, decide};
-pub use snapshot::{ClusterNode, Known, Networks, Snapshot};
+pub use snapshot::{ClusterNode, Known, Networks, Said, Snapshot};

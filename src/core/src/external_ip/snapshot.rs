@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::condition::Condition;
 use crate::ipam::claim::Claim;
 use crate::ipam::plan::Gate;
 use crate::ipam::pool::PoolObject;
@@ -47,6 +48,38 @@ pub struct Known {
     pub planned: Option<String>,
     /// `status.node`: who answers for it.
     pub taken_by: Option<String>,
+    /// The condition `Announced` in its status.
+    pub announced: Option<Said>,
+}
+
+/// A condition as it stands in a status. The texts may be those of another version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// `status`.
+    pub status: String,
+    /// `reason`.
+    pub reason: String,
+    /// `message`.
+    pub message: String,
+    /// Since when the status is what it is.
+    pub since: Timestamp,
+}
+
+impl Said {
+    /// Whether it says what was decided now, whatever the times.
+    pub fn is(&self, decided: &Condition) -> bool {
+        self.status == decided.status.as_str()
+            && self.reason == decided.reason
+            && self.message == decided.message
+    }
+}
+
+impl Known {
+    /// Whether its status has this condition `Announced` already.
+    pub fn says(&self, decided: &Condition) -> bool {
+        let said = self.announced.as_ref();
+        said.is_some_and(|said| said.is(decided))
+    }
 }
 
 /// A node, with what only its Node object tells.

@@ -1,4 +1,4 @@
-//! How AntreaProxy is set up: `antrea-agent.conf`, and the version in the image's tag.
+//! How Antrea is set up: `antrea-agent.conf`, `antrea-controller.conf`, and the version in the image's tag.
 
 use std::fmt;
 
@@ -18,10 +18,17 @@ pub struct AntreaConfig {
     pub skip_services: Vec<String>,
 }
 
-/// `antrea-agent.conf` cannot be read.
+/// `antrea-agent.conf` or `antrea-controller.conf` cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("antrea-agent.conf cannot be read: {0}")]
+#[error("the configuration of Antrea cannot be read: {0}")]
 pub struct AntreaConfigError(pub String);
+
+/// What Antrea's controller was told about external IPs of Services, by `antrea-controller.conf`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AntreaControllerConfig {
+    /// The feature gate `ServiceExternalIP`; `None` if it is not set, so that the version decides.
+    pub service_external_ip: Option<bool>,
+}
 
 /// A version of Antrea as far as decisions need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +50,8 @@ struct File {
 #[serde(rename_all = "PascalCase", default)]
 struct Gates {
     antrea_proxy: Option<bool>,
+    #[serde(rename = "ServiceExternalIP")]
+    service_external_ip: Option<bool>,
 }
 
 #[derive(Deserialize, Default)]
@@ -61,13 +70,7 @@ impl AntreaConfig {
     /// Reads `antrea-agent.conf`. AntreaProxy is on by default (since 0.11), `proxyAll` is off (it came with 1.4), and
     /// with it LoadBalancer addresses are served unless that is said to be off.
     pub fn parse(text: &str) -> Result<Self, AntreaConfigError> {
-        let file: Option<File> = if is_empty(text) {
-            None
-        } else {
-            serde_saphyr::from_str(text)
-                .map_err(|error| AntreaConfigError(first_line(&error.to_string())))?
-        };
-        let file = file.unwrap_or_default();
+        let file = File::parse(text)?;
         let proxy = file.antrea_proxy.unwrap_or_default();
         let gate = file.feature_gates.unwrap_or_default().antrea_proxy;
         let enabled = proxy.enable.unwrap_or(true) && gate.unwrap_or(true);
@@ -77,6 +80,39 @@ impl AntreaConfig {
             load_balancer_ips: proxy.proxy_load_balancer_ips.unwrap_or(true),
             skip_services: proxy.skip_services.unwrap_or_default(),
         })
+    }
+}
+
+// === impl AntreaControllerConfig ===
+
+impl AntreaControllerConfig {
+    /// Reads `antrea-controller.conf`.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn parse(text: &str) -> Result<Self, AntreaConfigError> {
+        let gates = File::parse(text)?.feature_gates.unwrap_or_default();
+        Ok(Self {
+            service_external_ip: gates.service_external_ip,
+        })
+    }
+
+    /// Whether Antrea itself serves external IPs of Services. The feature is on by default since 2.3. Of an unknown version
+    /// it is supposed: nobody answering for an address can be seen and put right, two announcers cannot be told apart.
+    pub fn serves(self, version: Option<AntreaVersion>) -> bool {
+        let by_default = version.is_none_or(|version| version >= AntreaVersion::SERVES_BY_DEFAULT);
+        self.service_external_ip.unwrap_or(by_default)
+    }
+}
+
+impl File {
+    fn parse(text: &str) -> Result<Self, AntreaConfigError> {
+        if is_empty(text) {
+            return Ok(Self::default());
+        }
+        let file: Option<Self> = serde_saphyr::from_str(text)
+            .map_err(|error| AntreaConfigError(first_line(&error.to_string())))?;
+        Ok(file.unwrap_or_default())
     }
 }
 
@@ -101,6 +137,9 @@ impl AntreaVersion {
     /// The first version whose Egress works with strictARP: before, the nodes' kernels answered ARP for the egress addresses
     /// on `antrea-egress0`, and with strictARP nobody did (antrea-io/antrea issue 3804, pull request 3837).
     pub const EGRESS_WITH_STRICT_ARP: Self = Self { major: 1, minor: 7 };
+
+    /// The first version whose feature gate `ServiceExternalIP` is on by default (antrea-io/antrea pull request 6903).
+    pub const SERVES_BY_DEFAULT: Self = Self { major: 2, minor: 3 };
 
     /// The version in an image's tag, as in `antrea/antrea-agent-ubuntu:v2.1.0`; `None` for `latest`, a digest alone, or a
     /// name of somebody's own.

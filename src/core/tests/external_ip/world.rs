@@ -239,6 +239,7 @@ impl World {
                 claim: claim.clone(),
                 planned,
                 taken_by: None,
+                announced: None,
             })),
         }
     }

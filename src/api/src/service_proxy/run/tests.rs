@@ -1,3 +1,4 @@
+use mooring_core::kube_proxy::snapshot::Timestamp;
 use mooring_core::remediation::run::{self, Why};
 
 use super::*;

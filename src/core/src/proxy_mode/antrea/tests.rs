@@ -107,3 +107,27 @@ proptest! {
         prop_assert_eq!(config.load_balancer_ips, ips || commented);
     }
 }
+
+#[test]
+fn antrea_serves_external_ips_by_its_gate_or_else_by_its_version() {
+    let version = |major, minor| Some(AntreaVersion { major, minor });
+    let on = "featureGates:\n  ServiceExternalIP: true\n  AntreaPolicy: false\n";
+    let off = "featureGates: {ServiceExternalIP: false}";
+    let unset = "featureGates:\n# ServiceExternalIP: false\nclusterPort: 10351\n";
+    for (text, version, serves) in [
+        (on, version(1, 5), true),
+        (off, version(2, 6), false),
+        (off, None, false),
+        (unset, version(2, 2), false),
+        (unset, version(2, 3), true),
+        (unset, version(3, 0), true),
+        (unset, None, true),
+        ("", version(1, 15), false),
+        ("# nothing\n", version(2, 4), true),
+    ] {
+        let config = AntreaControllerConfig::parse(text).expect(text);
+        assert_eq!(config.serves(version), serves, "{text:?} {version:?}");
+    }
+    let unreadable = AntreaControllerConfig::parse("featureGates: [");
+    assert!(unreadable.is_err(), "{unreadable:?}");
+}
