@@ -1,7 +1,7 @@
 //! Copies of API objects, trimmed to what can change a decision, and the watches that keep them up to date.
 //!
-//! A watch runs as a task and sends what it learns; the copies belong to the guard alone. Whole objects live only while
-//! they are decoded.
+//! A watch runs as a task and sends what it learns; the copies belong to the loop that receives it. Whole objects live only
+//! while they are decoded.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -19,6 +19,9 @@ const PAGE: u32 = 100;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// Start-up order never matters, so nothing is waited for much longer than it takes to appear.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How often a kind is looked for that the cluster does not have.
+const UNSERVED_PAUSE: Duration = Duration::from_secs(10);
 
 /// What a watch learned. Objects go by `namespace/name`.
 #[derive(Debug, Clone)]
@@ -123,6 +126,11 @@ impl<V: PartialEq> Store<V> {
         self.objects.get(key)
     }
 
+    /// Takes one object out.
+    pub(crate) fn take(&mut self, key: &str) -> Option<V> {
+        self.objects.remove(key)
+    }
+
     /// `None` if the objects are complete and current.
     pub(crate) fn doubt(&self) -> Option<Doubt<'_>> {
         match (&self.trouble, self.synced) {
@@ -156,49 +164,123 @@ pub(crate) async fn follow<K, V, C>(
 {
     let mut pause = FIRST_PAUSE;
     loop {
-        let stream = watcher::watcher(api.clone(), selector.clone().page_size(PAGE));
-        pin_mut!(stream);
-        let mut listed = BTreeMap::new();
-        while let Some(event) = stream.next().await {
-            let update = match event {
-                Ok(Event::Init) => {
-                    listed.clear();
-                    continue;
-                }
-                Ok(Event::InitApply(object)) => {
-                    let key = key(&object);
-                    listed.extend(convert(object).map(|value| (key, value)));
-                    continue;
-                }
-                Ok(Event::InitDone) => Update::All(std::mem::take(&mut listed)),
-                Ok(Event::Apply(object)) => {
-                    let key = key(&object);
-                    match convert(object) {
-                        Some(value) => Update::Set(key, value),
-                        None => Update::Gone(key),
-                    }
-                }
-                Ok(Event::Delete(object)) => Update::Gone(key(&object)),
-                Err(error) => match trouble(&error) {
-                    Some(trouble) => Update::Failed(trouble),
-                    None => continue,
-                },
-            };
-            let failed = matches!(update, Update::Failed(_));
-            // The receiver outlives its watches, or they are about to end with it.
-            let _ = changes.send(change(update)).await;
-            if failed {
-                break;
-            }
+        let session = follow_once(&api, &selector, &convert, &change, &changes).await;
+        if session.learned {
             pause = FIRST_PAUSE;
         }
-        // A watch that is resumed says nothing until something changes. A new list says that all is well again.
+        if let Some(trouble) = session.trouble {
+            // The receiver outlives its watches, or they are about to end with it.
+            let _ = changes.send(change(Update::Failed(trouble))).await;
+        }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-fn key<K: Resource>(object: &K) -> String {
+/// Follows the objects of a kind that a cluster may not have, in the first of its versions that is served. Where none is,
+/// there are no objects; it is looked again, slowly.
+pub(crate) async fn follow_if_served<K, V, C>(
+    versions: Vec<Api<K>>,
+    convert: impl Fn(K) -> Option<V>,
+    change: impl Fn(Update<V>) -> C,
+    changes: mpsc::Sender<C>,
+) where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let selector = watcher::Config::default();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let mut trouble = None;
+        for api in &versions {
+            let session = follow_once(api, &selector, &convert, &change, &changes).await;
+            if session.learned {
+                pause = FIRST_PAUSE;
+            }
+            trouble = session.trouble.filter(|trouble| trouble.code != Some(404));
+            if trouble.is_some() || session.learned {
+                break;
+            }
+        }
+        pause = match trouble {
+            Some(trouble) => {
+                let _ = changes.send(change(Update::Failed(trouble))).await;
+                tokio::time::sleep(pause).await;
+                (pause * 2).min(LONGEST_PAUSE)
+            }
+            None => {
+                let _ = changes.send(change(Update::All(BTreeMap::new()))).await;
+                tokio::time::sleep(UNSERVED_PAUSE).await;
+                FIRST_PAUSE
+            }
+        };
+    }
+}
+
+/// How a watch ended.
+struct Session {
+    /// It told something.
+    learned: bool,
+    /// Why it ended; `None` if that is nothing to speak of.
+    trouble: Option<Trouble>,
+}
+
+/// Lists and watches until that fails. A watch that is resumed says nothing until something changes. A new list says that
+/// all is well again.
+async fn follow_once<K, V, C>(
+    api: &Api<K>,
+    selector: &watcher::Config,
+    convert: &impl Fn(K) -> Option<V>,
+    change: &impl Fn(Update<V>) -> C,
+    changes: &mpsc::Sender<C>,
+) -> Session
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let stream = watcher::watcher(api.clone(), selector.clone().page_size(PAGE));
+    pin_mut!(stream);
+    let mut listed = BTreeMap::new();
+    let mut learned = false;
+    while let Some(event) = stream.next().await {
+        let update = match event {
+            Ok(Event::Init) => {
+                listed.clear();
+                continue;
+            }
+            Ok(Event::InitApply(object)) => {
+                let key = key(&object);
+                listed.extend(convert(object).map(|value| (key, value)));
+                continue;
+            }
+            Ok(Event::InitDone) => Update::All(std::mem::take(&mut listed)),
+            Ok(Event::Apply(object)) => {
+                let key = key(&object);
+                match convert(object) {
+                    Some(value) => Update::Set(key, value),
+                    None => Update::Gone(key),
+                }
+            }
+            Ok(Event::Delete(object)) => Update::Gone(key(&object)),
+            Err(error) => match trouble(&error) {
+                Some(trouble) => {
+                    return Session {
+                        learned,
+                        trouble: Some(trouble),
+                    };
+                }
+                None => continue,
+            },
+        };
+        let _ = changes.send(change(update)).await;
+        learned = true;
+    }
+    Session {
+        learned,
+        trouble: None,
+    }
+}
+
+/// What an object goes by in a store.
+pub(crate) fn key<K: Resource>(object: &K) -> String {
     match object.namespace() {
         Some(namespace) => format!("{namespace}/{}", object.name_any()),
         None => object.name_any(),

@@ -12,12 +12,32 @@ use mooring_core::remediation::{Note, NoteKind, NoteTarget};
 use crate::cluster::{ApiError, Cluster, FIELD_MANAGER, Operation, bounded};
 use crate::world::World;
 
+mod delivery;
+
+pub(crate) use delivery::{Outbox, deliver, outbox};
+
 /// The API server refuses longer notes (`NoteLengthLimit` in k8s.io/kubernetes/pkg/apis/core/validation/events.go).
 const LONGEST_NOTE: usize = 1024;
 /// Events about objects without a namespace live here, as the kubelet's do.
 const NO_NAMESPACE: &str = "default";
 
+/// What an Event says about one object.
+#[derive(Debug, Clone)]
+pub(crate) struct Notice {
+    /// The object.
+    pub regarding: ObjectReference,
+    /// Whether somebody has to look.
+    pub kind: NoteKind,
+    /// The reason, in one word.
+    pub reason: &'static str,
+    /// What Mooring did, or tried, in one word.
+    pub action: &'static str,
+    /// For people.
+    pub message: String,
+}
+
 /// Writes Events under this replica's name.
+#[derive(Clone)]
 pub(crate) struct Recorder {
     cluster: Cluster,
     identity: String,
@@ -42,7 +62,19 @@ impl Recorder {
 
     /// Writes a note down.
     pub(crate) async fn publish(&self, note: &Note, world: &World) -> Result<(), ApiError> {
-        let event = event(note, regarding(&note.target, world), &self.identity);
+        let notice = Notice {
+            regarding: regarding(&note.target, world),
+            kind: note.kind,
+            reason: note.reason,
+            action: "Guard",
+            message: note.message.clone(),
+        };
+        self.write(notice).await
+    }
+
+    /// Writes an Event.
+    pub(crate) async fn write(&self, notice: Notice) -> Result<(), ApiError> {
+        let event = event(notice, &self.identity);
         let namespace = event.metadata.namespace.as_deref().unwrap_or(NO_NAMESPACE);
         let operation = Operation::of("create", "events.k8s.io", "events", Some(namespace));
         let api: Api<Event> = Api::namespaced(self.cluster.client.clone(), namespace);
@@ -99,8 +131,9 @@ fn config_map(id: &ObjectName, world: &World) -> ObjectReference {
     }
 }
 
-fn event(note: &Note, regarding: ObjectReference, identity: &str) -> Event {
+fn event(notice: Notice, identity: &str) -> Event {
     let now = jiff::Timestamp::now();
+    let regarding = notice.regarding;
     let namespace = regarding.namespace.clone();
     Event {
         metadata: ObjectMeta {
@@ -113,10 +146,10 @@ fn event(note: &Note, regarding: ObjectReference, identity: &str) -> Event {
             ..ObjectMeta::default()
         },
         event_time: Some(MicroTime(now)),
-        type_: Some(note.kind.as_str().to_owned()),
-        reason: Some(note.reason.to_owned()),
-        action: Some("Guard".to_owned()),
-        note: Some(shortened(&note.message)),
+        type_: Some(notice.kind.as_str().to_owned()),
+        reason: Some(notice.reason.to_owned()),
+        action: Some(notice.action.to_owned()),
+        note: Some(shortened(&notice.message)),
         regarding: Some(regarding),
         reporting_controller: Some(format!("mooring.dev/{FIELD_MANAGER}")),
         reporting_instance: Some(identity.chars().take(128).collect()),
@@ -149,8 +182,14 @@ mod tests {
 
     #[test]
     fn an_event_about_a_node_is_where_kubectl_describe_looks_for_it() {
-        let note = Note::warning(NoteTarget::Node("n1".to_owned()), "NodeAnswers", "why");
-        let event = event(&note, regarding(&note.target, &World::default()), "me");
+        let notice = Notice {
+            regarding: regarding(&NoteTarget::Node("n1".to_owned()), &World::default()),
+            kind: NoteKind::Warning,
+            reason: "NodeAnswers",
+            action: "Guard",
+            message: "why".to_owned(),
+        };
+        let event = event(notice, "me");
         let regarding = event.regarding.unwrap();
         assert_eq!(event.metadata.namespace.as_deref(), Some("default"));
         assert_eq!(regarding.uid.as_deref(), Some("n1"));

@@ -24,7 +24,7 @@ use crate::metrics;
 /// A loop that has not turned for so long hangs: its slowest turn waits for a few requests of ten seconds.
 const HANGS: Duration = Duration::from_secs(90);
 
-/// What the guard says about itself while it leads.
+/// What a loop says about itself while it leads.
 #[derive(Debug, Clone)]
 pub(crate) struct Pulse {
     /// When its loop turned last.
@@ -33,10 +33,19 @@ pub(crate) struct Pulse {
     pub waits_for: Vec<String>,
 }
 
+/// The loops of the leader.
+#[derive(Clone)]
+pub(crate) struct Pulses {
+    /// That of the guard.
+    pub guard: watch::Receiver<Pulse>,
+    /// That of external IPs.
+    pub addresses: watch::Receiver<Pulse>,
+}
+
 #[derive(Clone)]
 struct Shown {
     standing: watch::Receiver<Standing>,
-    pulse: watch::Receiver<Pulse>,
+    pulses: Pulses,
     registry: Arc<Registry>,
 }
 
@@ -51,12 +60,12 @@ pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 pub(crate) async fn serve(
     listener: TcpListener,
     standing: watch::Receiver<Standing>,
-    pulse: watch::Receiver<Pulse>,
+    pulses: Pulses,
     registry: Registry,
 ) -> std::io::Result<()> {
     let shown = Shown {
         standing,
-        pulse,
+        pulses,
         registry: Arc::new(registry),
     };
     let router = Router::new()
@@ -69,12 +78,12 @@ pub(crate) async fn serve(
 
 async fn healthz(State(shown): State<Shown>) -> impl IntoResponse {
     let standing = shown.standing.borrow().clone();
-    answer(healthy(&standing, &shown.pulse.borrow(), Instant::now()))
+    answer(healthy(&standing, &shown.pulses.now(), Instant::now()))
 }
 
 async fn readyz(State(shown): State<Shown>) -> impl IntoResponse {
     let standing = shown.standing.borrow().clone();
-    answer(ready(&standing, &shown.pulse.borrow(), Instant::now()))
+    answer(ready(&standing, &shown.pulses.now(), Instant::now()))
 }
 
 async fn show_metrics(State(shown): State<Shown>) -> impl IntoResponse {
@@ -92,18 +101,22 @@ fn answer(result: Result<String, String>) -> (StatusCode, String) {
     }
 }
 
-fn healthy(standing: &Standing, pulse: &Pulse, now: Instant) -> Result<String, String> {
+/// One loop by its name, and what it says.
+type Beat = (&'static str, Pulse);
+
+fn healthy(standing: &Standing, beats: &[Beat], now: Instant) -> Result<String, String> {
     let hangs = |at: Instant| now.saturating_duration_since(at) > HANGS;
     if hangs(standing.at) {
         return Err("the leader election hangs".to_owned());
     }
-    if matches!(standing.role, Role::Leading { .. }) && hangs(pulse.at) {
-        return Err("the guard hangs".to_owned());
+    let leads = matches!(standing.role, Role::Leading { .. });
+    match beats.iter().find(|(_, pulse)| leads && hangs(pulse.at)) {
+        Some((name, _)) => Err(format!("{name} hangs")),
+        None => Ok("ok".to_owned()),
     }
-    Ok("ok".to_owned())
 }
 
-fn ready(standing: &Standing, pulse: &Pulse, now: Instant) -> Result<String, String> {
+fn ready(standing: &Standing, beats: &[Beat], now: Instant) -> Result<String, String> {
     if let Contact::Lost(lost) = &standing.contact {
         let seconds = now.saturating_duration_since(lost.since).as_secs();
         let what = match lost.unanswered {
@@ -115,8 +128,41 @@ fn ready(standing: &Standing, pulse: &Pulse, now: Instant) -> Result<String, Str
     match &standing.role {
         Role::Starting => Err("the Lease has not been read yet".to_owned()),
         Role::Following { holder } => Ok(format!("standing by for {holder}")),
-        Role::Leading { .. } if pulse.waits_for.is_empty() => Ok("leading".to_owned()),
-        Role::Leading { .. } => Err(format!("waiting for: {}", pulse.waits_for.join("; "))),
+        Role::Leading { .. } => {
+            let mut waits: Vec<&str> = Vec::new();
+            for text in beats.iter().flat_map(|(_, pulse)| &pulse.waits_for) {
+                if !waits.contains(&text.as_str()) {
+                    waits.push(text);
+                }
+            }
+            if waits.is_empty() {
+                return Ok("leading".to_owned());
+            }
+            Err(format!("waiting for: {}", waits.join("; ")))
+        }
+    }
+}
+
+// === impl Pulse ===
+
+impl Pulse {
+    /// Before a loop has turned.
+    pub(crate) fn starting() -> Self {
+        Self {
+            at: Instant::now(),
+            waits_for: Vec::new(),
+        }
+    }
+}
+
+// === impl Pulses ===
+
+impl Pulses {
+    fn now(&self) -> [Beat; 2] {
+        [
+            ("the guard", self.guard.borrow().clone()),
+            ("the loop for external IPs", self.addresses.borrow().clone()),
+        ]
     }
 }
 
@@ -133,11 +179,12 @@ mod tests {
         }
     }
 
-    fn pulse(waits_for: &[&str]) -> Pulse {
-        Pulse {
+    fn pulse(waits_for: &[&str]) -> [Beat; 2] {
+        let pulse = Pulse {
             at: Instant::now(),
             waits_for: waits_for.iter().map(|text| (*text).to_owned()).collect(),
-        }
+        };
+        [("the guard", Pulse::starting()), ("the other loop", pulse)]
     }
 
     fn leading() -> Role {
@@ -187,7 +234,8 @@ mod tests {
         let late = Instant::now() + HANGS + Duration::from_secs(1);
         let mut hung = standing(leading(), Contact::Reached);
         hung.at = late;
-        assert!(healthy(&hung, &pulse(&[]), late).is_err());
+        let hangs = healthy(&hung, &pulse(&[]), late).unwrap_err();
+        assert_eq!(hangs, "the guard hangs");
         hung.role = Role::Starting;
         assert!(healthy(&hung, &pulse(&[]), late).is_ok());
         assert!(

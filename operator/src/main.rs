@@ -3,12 +3,14 @@
 //! ```text
 //!            ┌ leader (Lease) ──── who acts
 //! main ──────┼ guard (leader only): watches ─▶ World ─▶ mooring_core decides ─▶ status, actions, events
+//!            ├ addresses (leader only): watches ─▶ Stores ─▶ mooring_core decides ─▶ ExternalIPs, statuses, events
 //!            └ health: /healthz, /readyz, /metrics
 //! ```
 //!
 //! Every decision is taken in `mooring_core`; this is the shell around it. It writes the status of the ServiceProxy, the
-//! one line in kube-proxy's ConfigMap, and Events; it deletes Pods of kube-proxy so that they start anew. It reads no
-//! Secrets, and it is no part of how nodes move addresses: nodes keep theirs while it is away.
+//! one line in kube-proxy's ConfigMap, and Events; it deletes Pods of kube-proxy so that they start anew. It makes
+//! ExternalIPs, and writes them into the statuses of Services. It reads no Secrets, and it is no part of how nodes move
+//! addresses: nodes keep theirs while it is away.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,15 +19,15 @@ use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::Instant;
 
 use crate::args::Arguments;
 use crate::cluster::Cluster;
-use crate::health::Pulse;
+use crate::health::{Pulse, Pulses};
 use crate::leader::{Candidate, Outage, Standing, Terms};
 use crate::metrics::Metrics;
 
 mod action;
+mod addresses;
 mod antrea;
 mod args;
 mod cache;
@@ -83,17 +85,15 @@ async fn operate(arguments: &Arguments) -> anyhow::Result<()> {
         "operator starts"
     );
     let (standing_sender, standing) = watch::channel(Standing::starting());
-    let (pulse, pulse_receiver) = watch::channel(Pulse {
-        at: Instant::now(),
-        waits_for: Vec::new(),
-    });
+    let (guard_pulse, guard) = watch::channel(Pulse::starting());
+    let (addresses_pulse, addresses) = watch::channel(Pulse::starting());
     let (outage_sender, mut outages) = mpsc::channel::<Outage>(8);
     let metrics = Metrics::default();
     let listener = health::bind(arguments.listen).await?;
     let mut server = tokio::spawn(health::serve(
         listener,
         standing.clone(),
-        pulse_receiver,
+        Pulses { guard, addresses },
         metrics.registry(),
     ));
     let terms = Terms {
@@ -106,22 +106,29 @@ async fn operate(arguments: &Arguments) -> anyhow::Result<()> {
     let (stop, stopped) = oneshot::channel();
     let candidate = Candidate::new(&cluster, terms, standing_sender, outage_sender);
     let mut candidate = tokio::spawn(candidate.run(stopped));
-    let context = guard::Context {
+    let addresses = addresses::Context {
+        cluster: cluster.clone(),
+        identity: identity.clone(),
+        metrics: metrics.clone(),
+        standing: standing.clone(),
+        pulse: addresses_pulse,
+    };
+    let guard = guard::Context {
         cluster,
         lease: arguments.lease_name.clone(),
         identity,
         metrics,
         standing,
-        pulse,
+        pulse: guard_pulse,
     };
     tokio::select! {
         _ = terminate.recv() => tracing::info!(signal = "SIGTERM", "operator ends"),
         _ = interrupt.recv() => tracing::info!(signal = "SIGINT", "operator ends"),
         ended = &mut candidate => bail!("the leader election has ended: {ended:?}"),
         ended = &mut server => bail!("the health server has ended: {ended:?}"),
-        ended = guard_while_leading(&context, &mut outages) => return ended,
+        ended = act_while_leading(&guard, &addresses, &mut outages) => return ended,
     }
-    // The guard is dropped by now: nothing is written any more but the Lease.
+    // The loops are dropped by now: nothing is written any more but the Lease.
     let _ = stop.send(());
     if tokio::time::timeout(FAREWELL, candidate).await.is_err() {
         tracing::warn!("lease not released in time");
@@ -129,19 +136,21 @@ async fn operate(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Guards whenever this replica leads, and stops at once when it does not.
-async fn guard_while_leading(
-    context: &guard::Context,
+/// Acts whenever this replica leads, and stops at once when it does not. Neither loop waits for the other.
+async fn act_while_leading(
+    guard: &guard::Context,
+    addresses: &addresses::Context,
     outages: &mut mpsc::Receiver<Outage>,
 ) -> anyhow::Result<()> {
-    let mut standing = context.standing.clone();
+    let mut standing = guard.standing.clone();
     loop {
-        context.metrics.lead(false);
+        guard.metrics.lead(false);
         let waited = standing.wait_for(Standing::leads).await;
         waited.context("the leader election has ended")?;
-        context.metrics.lead(true);
+        guard.metrics.lead(true);
         tokio::select! {
-            ended = guard::run(context.clone(), outages) => return ended,
+            ended = guard::run(guard.clone(), outages) => return ended,
+            ended = addresses::run(addresses.clone()) => return ended,
             lost = until_lost(standing.clone()) => lost?,
         }
     }

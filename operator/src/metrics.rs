@@ -12,6 +12,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::addresses::AddressMetrics;
 use crate::cluster::ApiError;
 
 /// All metrics; clones count the same.
@@ -26,6 +27,8 @@ pub(crate) struct Metrics {
     node_effective: Family<NodeLabels, Gauge>,
     node_reporting: Family<NodeLabels, Gauge>,
     conditions: Family<ConditionLabels, Gauge>,
+    /// Of pools, Services and external IPs.
+    pub addresses: AddressMetrics,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -109,6 +112,7 @@ impl Metrics {
             "1 for the status and reason that each condition of the ServiceProxy has",
             self.conditions.clone(),
         );
+        self.addresses.register(&mut registry);
         registry
     }
 
@@ -117,6 +121,7 @@ impl Metrics {
         self.leader.set(leads.into());
         if !leads {
             self.forget();
+            self.addresses.forget();
         }
     }
 

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use mooring_core::guard::ExternalAddress;
 use mooring_core::kube_proxy::snapshot::{ConfigMap, DaemonSet, ObjectName, Pod};
 use mooring_core::kube_proxy::{Discovery, Replacement, discover};
-use mooring_core::node::NodeView;
+use mooring_core::node::{NodeReport, NodeView};
 use mooring_core::proxy_mode::antrea::AntreaVersion;
 use mooring_core::remediation::Observation;
 use mooring_core::remediation::run::AntreaSeen;
 
+use crate::cache::Store;
 use crate::location;
-use crate::world::{World, cilium_config};
+use crate::world::{Agent, World, cilium_config};
 
 /// Where kube-proxy is: found, unless the ServiceProxy says it.
 pub(crate) fn discovery(world: &World) -> Discovery {
@@ -66,26 +67,38 @@ fn pods(world: &World) -> impl Iterator<Item = &Pod> {
 
 /// Every Linux node with its agent's report.
 pub(crate) fn nodes(world: &World) -> Vec<NodeView> {
-    let reporting: BTreeSet<&str> = world
-        .agents
-        .values()
-        .filter(|agent| agent.ready)
-        .map(|agent| agent.node.as_str())
-        .collect();
+    let reporting = reporting(&world.agents);
     world
         .nodes
         .values()
         .filter(|node| node.os != "windows")
-        .map(|node| {
-            let report = world.reports.get(&node.name).cloned();
-            NodeView {
-                name: node.name.clone(),
-                ready: node.ready,
-                reporting: report.is_some() && reporting.contains(node.name.as_str()),
-                report,
-            }
-        })
+        .map(|node| view(&node.name, node.ready, &world.reports, &reporting))
         .collect()
+}
+
+/// The nodes whose agents are ready.
+pub(crate) fn reporting(agents: &Store<Agent>) -> BTreeSet<&str> {
+    agents
+        .values()
+        .filter(|agent| agent.ready)
+        .map(|agent| agent.node.as_str())
+        .collect()
+}
+
+/// One node with its agent's report.
+pub(crate) fn view(
+    name: &str,
+    ready: bool,
+    reports: &Store<NodeReport>,
+    reporting: &BTreeSet<&str>,
+) -> NodeView {
+    let report = reports.get(name).cloned();
+    NodeView {
+        name: name.to_owned(),
+        ready,
+        reporting: report.is_some() && reporting.contains(name),
+        report,
+    }
 }
 
 /// Every external IP that a Service has.
@@ -108,15 +121,20 @@ pub(crate) fn antrea(world: &World) -> Option<AntreaSeen> {
         .daemon_sets
         .values()
         .find(|set| set.metadata.id.name == "antrea-agent" && set.desired > 0)?;
+    Some(AntreaSeen {
+        version: antrea_version(set),
+        egress_in_use: false,
+    })
+}
+
+/// The version of Antrea's agent, by its image.
+pub(crate) fn antrea_version(set: &DaemonSet) -> Option<AntreaVersion> {
     let containers = &set.template.containers;
     let agent = containers
         .iter()
         .find(|container| container.name == "antrea-agent")
         .or_else(|| containers.first());
-    Some(AntreaSeen {
-        version: agent.and_then(|container| AntreaVersion::of_image(&container.image)),
-        egress_in_use: false,
-    })
+    agent.and_then(|container| AntreaVersion::of_image(&container.image))
 }
 
 #[cfg(test)]

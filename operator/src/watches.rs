@@ -19,7 +19,7 @@ use crate::cluster::Cluster;
 use crate::world::{Agent, Change, Source};
 
 /// The label of the agents' Pods, in the operator's namespace.
-const AGENT_LABEL: &str = "app.kubernetes.io/name=mooring-agent";
+pub(crate) const AGENT_LABEL: &str = "app.kubernetes.io/name=mooring-agent";
 /// Where Pods without a telling label are looked for when nothing else was found.
 const SYSTEM: &str = "kube-system";
 
@@ -151,8 +151,8 @@ impl Watches {
         &self,
         api: Api<K>,
         selector: Config,
-        convert: impl Fn(K) -> Option<V> + Send + 'static,
-        change: impl Fn(Update<V>) -> Change + Send + 'static,
+        convert: impl Fn(K) -> Option<V> + Send + Sync + 'static,
+        change: impl Fn(Update<V>) -> Change + Send + Sync + 'static,
     ) -> JoinHandle<()>
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
@@ -164,12 +164,13 @@ impl Watches {
 }
 
 /// Managed fields are half of many objects.
-fn bare<K: Resource>(mut object: K) -> K {
+pub(crate) fn bare<K: Resource>(mut object: K) -> K {
     object.meta_mut().managed_fields = None;
     object
 }
 
-fn agent(pod: Pod) -> Option<Agent> {
+/// The Pod of an agent, once it has a node.
+pub(crate) fn agent(pod: Pod) -> Option<Agent> {
     let pod = mooring_api::pod(&bare(pod));
     Some(Agent {
         node: pod.node?,

@@ -1,0 +1,415 @@
+//! The loop of the leader for external IPs: look, decide, write; and look again.
+//!
+//! ```text
+//! watches ─▶ Stores ─▶ Snapshot ─▶ decide ─▶ claims, then statuses of Services, then releases ─▶ events
+//!              ▲                                   │
+//!              └─── what the API server answered ──┘        and when nobody waits: pools, conditions
+//! ```
+//!
+//! What is decided is in `mooring_core::external_ip`. Every write names the version of the object that was decided on, and
+//! a claim is made by creating its ExternalIP, so that two operators at the same time hand out nothing twice. What was
+//! written is known at once, so that no decision rests on a look from before.
+//!
+//! Dropping the loop, which is what happens when the Lease is lost, ends everything at the next point where it waits. A
+//! decision may be carried out in part; the next one goes on from there.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use mooring_core::external_ip::{Decision, decide};
+use mooring_core::kube_proxy::snapshot::{ObjectName, Timestamp};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use crate::cache::{Effect, Update};
+use crate::cluster::Cluster;
+use crate::event::{Outbox, Recorder, deliver, outbox};
+use crate::health::Pulse;
+use crate::leader::Standing;
+use crate::metrics::Metrics;
+use crate::world::Missing;
+
+mod batch;
+mod chores;
+mod copies;
+mod held;
+mod metrics;
+mod notice;
+mod round;
+mod source;
+mod stores;
+mod told;
+mod write;
+
+pub(crate) use metrics::AddressMetrics;
+
+use batch::Batch;
+use held::Held;
+use source::{Change, Source, Watch};
+use stores::Stores;
+use told::{Occasion, Told};
+
+/// A look without any change.
+const LONGEST_GAP: Duration = Duration::from_secs(60);
+/// While Services are served without end, pools are told of it so often.
+const POOLS_GAP: Duration = Duration::from_secs(5);
+/// So many conditions of addresses are written before it is looked whether a Service waits.
+const ANNOUNCED_AT_ONCE: usize = 24;
+
+/// What the loop needs of the process.
+#[derive(Clone)]
+pub(crate) struct Context {
+    /// The API.
+    pub cluster: Cluster,
+    /// This replica.
+    pub identity: String,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Whether this replica may act.
+    pub standing: watch::Receiver<Standing>,
+    /// Told at every turn.
+    pub pulse: watch::Sender<Pulse>,
+}
+
+/// The external IPs of a cluster, for as long as this replica leads.
+struct Addresses {
+    context: Context,
+    outbox: Outbox,
+    changes: mpsc::Sender<Change>,
+    watches: BTreeMap<Source, Watch>,
+    wanted: BTreeSet<Source>,
+    stores: Stores,
+    /// What is carried out.
+    decision: Option<Arc<Decision>>,
+    /// The decision is about the past.
+    stale: bool,
+    /// There may be more to write of the decision.
+    unfinished: bool,
+    /// When to decide next, at the earliest.
+    not_before: Instant,
+    /// When to decide next, though nothing changes.
+    wake: Instant,
+    /// When pools were written last.
+    pools_written: Instant,
+    /// When it was last forgotten what is gone.
+    tidied: Instant,
+    held: Held,
+    told: Told,
+    /// Since when Services wait for an address, by key.
+    waiting: HashMap<String, Instant>,
+    /// What is not allowed, by the kind of request, with the command that allows it.
+    forbidden: BTreeMap<String, String>,
+    waits_for: Vec<String>,
+    /// It was logged that something cannot be read.
+    trouble_said: bool,
+}
+
+/// Looks after external IPs until dropped; returns only if a watch or a decision has died, which is a bug.
+pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
+    let (outbox, notices) = outbox();
+    let recorder = Recorder::new(context.cluster.clone(), context.identity.clone());
+    let delivery = deliver(recorder, notices, context.metrics.clone());
+    let (sender, changes) = mpsc::channel(1024);
+    let addresses = Addresses::new(context, outbox, sender);
+    tokio::select! {
+        ended = addresses.run(changes) => ended,
+        () = delivery => anyhow::bail!("invariant: the loop has the outbox"),
+    }
+}
+
+// === impl Addresses ===
+
+impl Addresses {
+    fn new(context: Context, outbox: Outbox, changes: mpsc::Sender<Change>) -> Self {
+        let now = Instant::now();
+        let mut addresses = Self {
+            context,
+            outbox,
+            changes,
+            watches: BTreeMap::new(),
+            wanted: BTreeSet::new(),
+            stores: Stores::default(),
+            decision: None,
+            stale: true,
+            unfinished: false,
+            not_before: now,
+            wake: now,
+            pools_written: now,
+            tidied: now,
+            held: Held::default(),
+            told: Told::default(),
+            waiting: HashMap::new(),
+            forbidden: BTreeMap::new(),
+            waits_for: vec!["the first look at external IPs".to_owned()],
+            trouble_said: false,
+        };
+        addresses.rearrange();
+        addresses
+    }
+
+    async fn run(mut self, mut changes: mpsc::Receiver<Change>) -> anyhow::Result<()> {
+        loop {
+            self.publish_pulse();
+            tokio::select! {
+                change = changes.recv() => {
+                    let Some(change) = change else { anyhow::bail!("invariant: the loop holds a sender") };
+                    self.take_in(change);
+                }
+                () = tokio::time::sleep_until(self.due()) => {}
+            }
+            while let Ok(change) = changes.try_recv() {
+                self.take_in(change);
+            }
+            if self.due() <= Instant::now() {
+                self.turn().await?;
+            }
+        }
+    }
+
+    fn due(&self) -> Instant {
+        if self.stale {
+            self.not_before
+        } else if self.unfinished {
+            Instant::now()
+        } else {
+            self.wake
+        }
+    }
+
+    fn take_in(&mut self, change: Change) {
+        self.note_waiting(&change);
+        let decides_watches = matches!(change, Change::Antrea(_));
+        match self.stores.apply(change) {
+            Effect::None => {}
+            Effect::Trust => self.stale = true,
+            Effect::Objects => {
+                self.stale = true;
+                if decides_watches {
+                    self.rearrange();
+                }
+            }
+        }
+    }
+
+    /// Remembers since when Services wait.
+    fn note_waiting(&mut self, change: &Change) {
+        let Change::Services(update) = change else {
+            return;
+        };
+        let now = Instant::now();
+        let mut note = |key: &String, service: &mooring_core::ipam::service::Service| {
+            let waits = service.load_balancer && service.ingress.is_empty();
+            if waits && !self.waiting.contains_key(key) {
+                self.waiting.insert(key.clone(), now);
+            }
+        };
+        match update {
+            Update::Set(key, service) => note(key, &service.value),
+            Update::All(services) => {
+                for (key, service) in services {
+                    note(key, &service.value);
+                }
+            }
+            Update::Gone(key) => {
+                self.waiting.remove(key);
+            }
+            Update::Failed(_) => {}
+        }
+    }
+
+    /// Makes those watches run that are wanted now.
+    fn rearrange(&mut self) {
+        self.wanted = self.stores.wanted();
+        let wanted = &self.wanted;
+        self.watches.retain(|source, _| wanted.contains(source));
+        self.stores.retain(wanted);
+        for source in wanted {
+            if !self.watches.contains_key(source) {
+                let watch = Watch::start(source, &self.context.cluster, &self.changes);
+                self.watches.insert(source.clone(), watch);
+            }
+        }
+    }
+
+    /// Decides if the last decision is about the past, and writes the next part of it.
+    async fn turn(&mut self) -> anyhow::Result<()> {
+        if let Some((source, _)) = self.watches.iter().find(|(_, watch)| watch.is_broken()) {
+            anyhow::bail!("the watch of {source:?} for external IPs has ended");
+        }
+        let doubts = self.stores.doubts(&self.wanted);
+        self.wait_for(doubts);
+        if !self.waits_for.is_empty() || !self.context.standing.borrow().leads() {
+            (self.stale, self.unfinished) = (false, false);
+            self.decision = None;
+            self.wake = Instant::now() + LONGEST_GAP;
+            return Ok(());
+        }
+        if self.stale || !self.unfinished {
+            self.decide().await?;
+        }
+        if let Some(decision) = self.decision.clone() {
+            self.carry_out(&decision).await;
+        }
+        Ok(())
+    }
+
+    /// On a thread of its own: with ten thousand Services it takes longer than the leader's Lease should wait.
+    async fn decide(&mut self) -> anyhow::Result<()> {
+        self.stale = false;
+        let began = Instant::now();
+        let now = jiff::Timestamp::now();
+        let snapshot = self
+            .stores
+            .snapshot(Timestamp::from_unix_seconds(now.as_second()));
+        let decision = tokio::task::spawn_blocking(move || decide(&snapshot));
+        let decision = decision.await.context("a decision has failed")?;
+        let took = began.elapsed();
+        self.context.metrics.addresses.decided(&decision, took);
+        let ended = Instant::now();
+        self.wake = ended + LONGEST_GAP;
+        if let Some(wake) = decision.wake {
+            let seconds = wake.unix_seconds().saturating_sub(now.as_second());
+            let wait = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+            self.wake = self.wake.min(ended + wait.max(Duration::from_secs(1)));
+        }
+        // Where deciding is slow, it takes half of the time at most.
+        self.not_before = ended + took;
+        self.unfinished = true;
+        self.decision = Some(Arc::new(decision));
+        Ok(())
+    }
+
+    /// Writes the next part of a decision: what Services wait for, and if there is nothing of that, a few other things.
+    async fn carry_out(&mut self, decision: &Decision) {
+        let now = Instant::now();
+        let batch = Batch::next(decision, &self.stores, &self.held, now);
+        let idle = batch.is_empty();
+        if !idle {
+            let grips = chores::grips(decision, &self.stores);
+            self.write(grips).await;
+            let written = self.write(batch.claims).await;
+            let statuses = batch.statuses.into_iter();
+            let statuses = statuses.filter(|status| status.has_what_it_needs(&written));
+            let published = self.write(statuses.collect()).await;
+            self.write(batch.deletes).await;
+            self.tell(decision, &published);
+            // What is left is decided anew.
+            self.stale = true;
+            self.not_before = self.not_before.min(Instant::now());
+        } else {
+            self.tell(decision, &HashSet::new());
+        }
+        if idle || self.pools_written.elapsed() > POOLS_GAP {
+            self.pools_written = Instant::now();
+            self.write_pools(decision).await;
+        }
+        self.unfinished = idle && self.write_announced(decision).await;
+        let now = Instant::now();
+        if let Some(next) = self.held.next(now) {
+            self.wake = self.wake.min(next);
+        }
+        self.tidy(now);
+    }
+
+    /// Forgets, now and then, what is about objects that are gone.
+    fn tidy(&mut self, now: Instant) {
+        if now < self.tidied + LONGEST_GAP {
+            return;
+        }
+        self.tidied = now;
+        self.held.tidy(now);
+        let services = &self.stores.services;
+        let lives: HashSet<&str> = services.iter().map(|(_, it)| it.uid.as_str()).collect();
+        self.told.retain(|uid| lives.contains(uid));
+        self.waiting.retain(|key, _| {
+            let service = services.get(key);
+            service.is_some_and(|service| service.value.ingress.is_empty())
+        });
+    }
+
+    async fn write_pools(&mut self, decision: &Decision) {
+        let now = Time(jiff::Timestamp::now());
+        let grips = chores::grips(decision, &self.stores);
+        self.write(grips).await;
+        let chores = chores::pools(decision, &self.stores, &now);
+        for chore in chores {
+            if self.is_held(&chore.write) {
+                continue;
+            }
+            if !self.write(vec![chore.write]).await.is_empty() {
+                for notice in chore.tell {
+                    self.outbox.put(notice);
+                }
+            }
+        }
+    }
+
+    /// True if there is more.
+    async fn write_announced(&mut self, decision: &Decision) -> bool {
+        let now = Timestamp::from_unix_seconds(jiff::Timestamp::now().as_second());
+        let free = |write: &write::Write| !self.is_held(write);
+        let writes = chores::announcements(decision, &self.stores, now, free, ANNOUNCED_AT_ONCE);
+        let more = writes.len() == ANNOUNCED_AT_ONCE;
+        self.write(writes).await;
+        more
+    }
+
+    /// Tells Services what is news to them.
+    fn tell(&mut self, decision: &Decision, published: &HashSet<String>) {
+        let pending: HashSet<&ObjectName> = decision
+            .statuses
+            .iter()
+            .map(|status| &status.service)
+            .collect();
+        for (id, outcome) in &decision.outcomes {
+            let Some(service) = self.stores.services.get(&id.to_string()) else {
+                continue;
+            };
+            let occasion = if published.contains(&write::service(id)) {
+                Occasion::Publication
+            } else if pending.contains(id) {
+                continue;
+            } else {
+                Occasion::Look
+            };
+            if let Some(headline) = self.told.news(&service.uid, outcome, occasion) {
+                let notice = notice::service(id, &service.uid, headline);
+                if notice.kind == mooring_core::remediation::NoteKind::Warning {
+                    tracing::warn!(
+                        service = %id, reason = notice.reason, note = notice.message, "service has not what it asks for"
+                    );
+                }
+                self.outbox.put(notice);
+            }
+        }
+    }
+
+    /// Says in the log what cannot be read, once, and once that all is well.
+    fn wait_for(&mut self, missing: Vec<Missing>) {
+        let failed: Vec<&str> = missing
+            .iter()
+            .filter(|missing| missing.failed)
+            .map(|missing| missing.text.as_str())
+            .collect();
+        if !failed.is_empty() && !self.trouble_said {
+            self.trouble_said = true;
+            tracing::warn!(waits_for = failed.join("; "), "external ips wait");
+        }
+        if missing.is_empty() && self.trouble_said {
+            self.trouble_said = false;
+            tracing::info!("all is known that external ips need");
+        }
+        self.waits_for = missing.into_iter().map(|missing| missing.text).collect();
+    }
+
+    fn publish_pulse(&self) {
+        let forbidden = self.forbidden.values().cloned();
+        self.context.pulse.send_replace(Pulse {
+            at: Instant::now(),
+            waits_for: self.waits_for.iter().cloned().chain(forbidden).collect(),
+        });
+    }
+}

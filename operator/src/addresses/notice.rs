@@ -1,0 +1,107 @@
+//! Events about pools and Services.
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Resource as _;
+use mooring_api::external_ip_pool::ExternalIPPoolStatus;
+use mooring_api::service_proxy::CLUSTER;
+use mooring_api::{ExternalIPPool, ServiceProxy};
+use mooring_core::condition::{Condition, ConditionStatus};
+use mooring_core::ipam::outcome::{Headline, Severity};
+use mooring_core::kube_proxy::snapshot::ObjectName;
+use mooring_core::remediation::NoteKind;
+
+use crate::event::Notice;
+
+/// What Mooring does when it tells something.
+const ACTION: &str = "Allocate";
+
+/// To a Service.
+pub(super) fn service(id: &ObjectName, uid: &str, headline: Headline) -> Notice {
+    Notice {
+        regarding: service_reference(id, uid),
+        kind: match headline.severity {
+            Severity::Normal => NoteKind::Normal,
+            Severity::Warning => NoteKind::Warning,
+        },
+        reason: headline.reason,
+        action: ACTION,
+        message: headline.message,
+    }
+}
+
+/// That what a Service needs cannot be written.
+pub(super) fn refused(id: &ObjectName, uid: &str, message: String) -> Notice {
+    Notice {
+        regarding: service_reference(id, uid),
+        kind: NoteKind::Warning,
+        reason: "WriteRefused",
+        action: ACTION,
+        message,
+    }
+}
+
+/// That Mooring may not do its work.
+pub(super) fn forbidden(uid: Option<String>, message: String) -> Notice {
+    Notice {
+        regarding: ObjectReference {
+            api_version: Some(ServiceProxy::api_version(&()).into_owned()),
+            kind: Some(ServiceProxy::kind(&()).into_owned()),
+            name: Some(CLUSTER.to_owned()),
+            uid,
+            ..ObjectReference::default()
+        },
+        kind: NoteKind::Warning,
+        reason: "NotAllowed",
+        action: ACTION,
+        message,
+    }
+}
+
+/// Which conditions of a pool turned. What was so before is persisted in its status, so that nothing is said twice; of a
+/// new pool only what is wrong is said.
+pub(super) fn turns(
+    pool: &str,
+    uid: &str,
+    former: Option<&ExternalIPPoolStatus>,
+    conditions: &[Condition],
+) -> Vec<Notice> {
+    let turned = conditions.iter().filter(|now| {
+        let conditions = former.map(|former| former.conditions.as_slice());
+        let before = conditions
+            .unwrap_or_default()
+            .iter()
+            .find(|before| before.type_ == now.kind.as_str());
+        match before {
+            Some(before) => before.status != now.status.as_str(),
+            None => now.status != ConditionStatus::True,
+        }
+    });
+    let notice = |condition: &Condition| Notice {
+        regarding: ObjectReference {
+            api_version: Some(ExternalIPPool::api_version(&()).into_owned()),
+            kind: Some(ExternalIPPool::kind(&()).into_owned()),
+            name: Some(pool.to_owned()),
+            uid: Some(uid.to_owned()),
+            ..ObjectReference::default()
+        },
+        kind: match condition.status {
+            ConditionStatus::True => NoteKind::Normal,
+            ConditionStatus::False | ConditionStatus::Unknown => NoteKind::Warning,
+        },
+        reason: condition.reason,
+        action: ACTION,
+        message: condition.message.clone(),
+    };
+    turned.map(notice).collect()
+}
+
+fn service_reference(id: &ObjectName, uid: &str) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Service".to_owned()),
+        namespace: Some(id.namespace.clone()),
+        name: Some(id.name.clone()),
+        uid: Some(uid.to_owned()),
+        ..ObjectReference::default()
+    }
+}

@@ -1,0 +1,82 @@
+//! What a Service was told last, so that it is told once.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use mooring_core::ipam::outcome::{Headline, Outcome, State};
+
+/// What was told, by the uid of the Service.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    last: HashMap<String, Last>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Last {
+    state: State,
+    /// Of what makes one headline differ from another.
+    digest: u64,
+}
+
+/// What gives rise to telling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// It was looked at.
+    Look,
+    /// Its addresses were just published.
+    Publication,
+}
+
+// === impl Told ===
+
+impl Told {
+    /// What to tell a Service now, if that is news to it. What it was told before this process started is not known: it is
+    /// told again what needs attention, and nothing of an address that it simply has.
+    pub(super) fn news(
+        &mut self,
+        uid: &str,
+        outcome: &Outcome,
+        occasion: Occasion,
+    ) -> Option<Headline> {
+        let last = self.last.get(uid).copied();
+        let published = occasion == Occasion::Publication;
+        let worth = match outcome.state {
+            State::NotOurs => last.is_some_and(|last| last.state != State::NotOurs),
+            // That it is decided is not enough.
+            State::Assigned => published || last.is_some_and(|last| last.state != State::Assigned),
+            State::Pending | State::Withheld | State::AssignedOtherwise => true,
+        };
+        if !worth && last.is_none() && outcome.state == State::NotOurs {
+            return None;
+        }
+        let headline = outcome.headline();
+        let now = Last {
+            state: outcome.state,
+            digest: digest(outcome, &headline),
+        };
+        if last == Some(now) {
+            return None;
+        }
+        self.last.insert(uid.to_owned(), now);
+        worth.then_some(headline)
+    }
+
+    /// Forgets Services that are gone.
+    pub(super) fn retain(&mut self, lives: impl Fn(&str) -> bool) {
+        self.last.retain(|uid, _| lives(uid));
+    }
+}
+
+/// How an address came about is history by the next look; what is in the way is not.
+fn digest(outcome: &Outcome, headline: &Headline) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    outcome.addresses.hash(&mut hasher);
+    if outcome.state != State::Assigned {
+        headline.message.hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+#[path = "told/tests.rs"]
+mod tests;

@@ -1,0 +1,93 @@
+use std::net::IpAddr;
+
+use mooring_core::ipam::outcome::{Note, Way};
+use mooring_core::ipam::pool::PoolId;
+
+use super::*;
+
+fn has(address: &str, way: Way) -> Outcome {
+    let address: IpAddr = address.parse().unwrap();
+    Outcome {
+        state: State::Assigned,
+        addresses: vec![address],
+        notes: vec![Note::Has {
+            address,
+            pool: PoolId::mooring("p"),
+            way,
+        }],
+    }
+}
+
+fn pending(pool: &str) -> Outcome {
+    Outcome {
+        state: State::Pending,
+        addresses: Vec::new(),
+        notes: vec![Note::NoSuchPool(pool.to_owned())],
+    }
+}
+
+fn reason(headline: Option<Headline>) -> Option<&'static str> {
+    headline.map(|headline| headline.reason)
+}
+
+#[test]
+fn an_address_that_a_service_simply_has_is_not_told_after_a_restart() {
+    let mut told = Told::default();
+    let kept = has("10.0.0.1", Way::Kept);
+    assert_eq!(told.news("u", &kept, Occasion::Look), None);
+    assert_eq!(told.news("u", &kept, Occasion::Look), None);
+}
+
+#[test]
+fn a_publication_is_told_once_with_how_the_address_came_about() {
+    let mut told = Told::default();
+    let new = has("10.0.0.1", Way::LowestFree);
+    let news = told.news("u", &new, Occasion::Publication).unwrap();
+    assert!(news.message.contains("lowest free"), "{news:?}");
+    let kept = has("10.0.0.1", Way::Kept);
+    assert_eq!(told.news("u", &kept, Occasion::Look), None);
+    assert_eq!(told.news("u", &kept, Occasion::Publication), None);
+    let other = has("10.0.0.2", Way::Requested);
+    assert!(told.news("u", &other, Occasion::Publication).is_some());
+}
+
+#[test]
+fn what_needs_attention_is_told_once_and_again_when_it_differs() {
+    let mut told = Told::default();
+    let look = |told: &mut Told, pool| reason(told.news("u", &pending(pool), Occasion::Look));
+    assert_eq!(look(&mut told, "a"), Some("AllocationFailed"));
+    assert_eq!(look(&mut told, "a"), None);
+    assert_eq!(look(&mut told, "b"), Some("AllocationFailed"));
+}
+
+#[test]
+fn that_a_trouble_is_over_is_told() {
+    let mut told = Told::default();
+    told.news("u", &pending("a"), Occasion::Look);
+    let kept = has("10.0.0.1", Way::Kept);
+    let news = told.news("u", &kept, Occasion::Look);
+    assert_eq!(reason(news), Some("Allocated"));
+}
+
+#[test]
+fn services_of_others_are_told_nothing_unless_they_were_ours() {
+    let mut told = Told::default();
+    let other = Outcome {
+        state: State::NotOurs,
+        addresses: Vec::new(),
+        notes: vec![Note::NoAutoAssign],
+    };
+    assert_eq!(told.news("u", &other, Occasion::Look), None);
+    told.news("u", &has("10.0.0.1", Way::Kept), Occasion::Look);
+    let news = told.news("u", &other, Occasion::Look);
+    assert_eq!(reason(news), Some("NotOurs"));
+    assert_eq!(told.news("u", &other, Occasion::Look), None);
+}
+
+#[test]
+fn services_that_are_gone_are_forgotten() {
+    let mut told = Told::default();
+    told.news("u", &pending("a"), Occasion::Look);
+    told.retain(|uid| uid != "u");
+    assert!(told.news("u", &pending("a"), Occasion::Look).is_some());
+}
