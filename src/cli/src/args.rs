@@ -26,6 +26,8 @@ const AFTER: &str = "\
 Examples:
   kubectl mooring check                    is this cluster safe, and if not, what is to be done?
   kubectl mooring status                   what the operator and the agents see, on one screen
+  kubectl mooring explain shop/web         why this Service has its address, or none, and what would change it
+  kubectl mooring explain 10.77.0.200      who has this address, and which node answers for it
   kubectl mooring fix --dry-run            what would be changed
   kubectl mooring fix                      change it, after a question
   kubectl mooring strict-arp edit <old >new    edit the text of a configuration, nothing else
@@ -61,7 +63,7 @@ pub(crate) struct Connection {
     /// The kubeconfig's context to use
     #[arg(long, global = true, value_name = "NAME")]
     pub context: Option<String>,
-    /// Look for kube-proxy in this namespace only (default: in all)
+    /// Of explain: the Service's namespace (default: that of the context). Else: look for kube-proxy in this namespace only
     #[arg(short, long, global = true, value_name = "NAME")]
     pub namespace: Option<String>,
     /// User to impersonate
@@ -91,6 +93,7 @@ pub(crate) enum Color {
 pub(crate) enum Verb {
     Check(CheckArguments),
     Status(StatusArguments),
+    Explain(ExplainArguments),
     Fix(FixArguments),
     /// Work on the text of a kube-proxy configuration, without a cluster
     #[command(subcommand)]
@@ -128,20 +131,69 @@ pub(crate) struct CheckArguments {
     pub output: Format,
 }
 
-/// Show what the operator and the agents see: the conditions of the ServiceProxy and every node, in one screen
+/// Show what the operator and the agents see: the ServiceProxy, the nodes, the pools and the addresses, in one screen
 ///
-/// The first line says whether external IPs can be announced. The tables show the steps that lead there, and each node with
-/// its live mode, its ARP sysctls and what is wrong with it. Needs Mooring in the cluster; `check` works without.
+/// The first line says whether external IPs can be announced. The tables show the steps that lead there, each node with its
+/// live mode, its ARP sysctls, how many addresses it has and what is wrong with it, the pools with what is left in them, and
+/// the addresses with their Services and nodes. What is not right comes first; of many, only that is shown. Needs Mooring in
+/// the cluster; `check` works without.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   kubectl mooring status
+  kubectl mooring status --all             every node and every address, however many there are
+  kubectl mooring status -o json | jq -r '.addresses[] | select(.announced.status != \"True\") | .address'
   kubectl mooring status -o json | jq '.nodes[] | select(.reporting | not) | .state.metadata.name'
 
 Exit status: 0 if the status could be shown (whatever it says; scripts ask check), 2 if not.
 
-Permissions: get serviceproxies, list nodeproxystates (mooring.dev); list pods.")]
+Permissions: get serviceproxies, list nodeproxystates (mooring.dev); list pods. For pools and addresses: list externalippools
+and externalips (mooring.dev), list externalippools (crd.antrea.io); without these the rest is shown, and what is missing is
+named.")]
 pub(crate) struct StatusArguments {
+    /// Show all nodes and all addresses in the tables
+    #[arg(short, long)]
+    pub all: bool,
+    /// How to print; json and yaml always have everything
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value = "table",
+        value_name = "FORMAT"
+    )]
+    pub output: Format,
+}
+
+/// Tell why a Service has its external IP, or none, and why its node; or who has an IP
+///
+/// Takes the same decision as the operator, on the same objects, and prints what led to it, step by step: whether the
+/// Service is Mooring's, what it asks for and where it says so, why it gets this address, whether that is published, why it
+/// belongs to this node, and what keeps it away from each other one. Where something is in the way it says what would change
+/// it. Where the cluster is not as it was decided to be, as while the operator is down, it says that too. Changes nothing.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl mooring explain web -n shop      a Service; svc/web and service/web are the same
+  kubectl mooring explain shop/web
+  kubectl mooring explain 10.77.0.200      an address: who has it, until when it rests, or which pool has it
+  kubectl mooring explain 2001:db8::1
+  kubectl mooring explain shop/web -o json | jq -r '.reasons[] | select(.step == \"Placement\") | .message'
+
+In json and yaml: kind, subject, state, summary, settled (the cluster is as decided), reasons [{step, reason, message}],
+addresses [{address, pool, services, published, restsUntil, node, answeredBy, nodes [{node, role, rank, obstacles}]}],
+remedies [{message, command}], incomplete.
+
+Exit status: 0 explained, 1 there is no such Service, or the argument is none, 2 could not tell, or not completely (an error, or
+a missing permission).
+
+Permissions: list services, nodes, namespaces, pods, endpointslices (discovery.k8s.io), servicecidrs (networking.k8s.io),
+externalippools, externalips, nodeproxystates (mooring.dev), externalippools (crd.antrea.io); get serviceproxies (mooring.dev),
+the endpoints of Service default/kubernetes, and ConfigMap antrea-config where Antrea runs.")]
+pub(crate) struct ExplainArguments {
+    /// A Service as NAME, NAMESPACE/NAME or svc/NAME; or an IP address in any spelling
+    #[arg(value_name = "SERVICE|IP")]
+    pub subject: String,
     /// How to print
     #[arg(
         short,

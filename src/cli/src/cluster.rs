@@ -20,11 +20,23 @@ use serde_json::Value;
 
 use crate::args::Connection;
 
+mod addresses;
 mod custom;
 
 /// Objects per page of a list; the API server then never has to build one huge answer.
 const PAGE: u32 = 500;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Resources that are in no namespace.
+const CLUSTER_SCOPED: [&str; 8] = [
+    "nodes",
+    "nodes/proxy",
+    "namespaces",
+    "servicecidrs",
+    "serviceproxies",
+    "nodeproxystates",
+    "externalippools",
+    "externalips",
+];
 /// The name under which the API server records our writes.
 const FIELD_MANAGER: &str = "kubectl-mooring";
 
@@ -33,6 +45,7 @@ const FIELD_MANAGER: &str = "kubectl-mooring";
 pub(crate) struct Cluster {
     client: Client,
     server: String,
+    namespace: String,
     request_timeout: Duration,
 }
 
@@ -160,6 +173,55 @@ impl Operation {
             self.group, self.resource, self.verb
         )
     }
+
+    /// The command by which an administrator allows it. The API server's refusal says to whom.
+    pub(crate) fn grant_command(&self, refusal: &str) -> String {
+        let name = format!("mooring-{}-{}", self.verb, self.resource.replace('/', "-"));
+        let resource = if self.group.is_empty() {
+            self.resource.to_owned()
+        } else {
+            format!("{}.{}", self.resource, self.group)
+        };
+        let only = match (&self.name, self.verb) {
+            (Some(name), "get" | "patch") => format!(" --resource-name={name}"),
+            _ => String::new(),
+        };
+        let (kind, space) = match &self.namespace {
+            Some(namespace) => ("role", format!(" -n {namespace}")),
+            None => ("clusterrole", String::new()),
+        };
+        let user = refusal
+            .split_once("User \"")
+            .and_then(|(_, rest)| rest.split_once('"'))
+            .map(|(user, _)| user);
+        let subject = match user {
+            Some(user) => match user.strip_prefix("system:serviceaccount:") {
+                Some(account) => format!("--serviceaccount={account}"),
+                None => format!("--user={user}"),
+            },
+            None => "--user=USER".to_owned(),
+        };
+        format!(
+            "kubectl create {kind} {name}{space} --verb={} --resource={resource}{only} && kubectl create {kind}binding \
+             {name}{space} --{kind}={name} {subject}",
+            self.verb
+        )
+    }
+}
+
+/// What is left out where something may not be read, or is not there: one line, with the command that changes it.
+pub(crate) fn gap(what: &str, error: &ClusterError) -> Option<String> {
+    match error {
+        ClusterError::Forbidden { operation, message } => Some(format!(
+            "{what}, as this user may not {operation}; to allow it: {}",
+            operation.grant_command(message)
+        )),
+        ClusterError::NotFound { operation } => Some(format!(
+            "{what}, as this cluster has no {}.{}; to have them: kubectl apply -k manifests/crds",
+            operation.resource, operation.group
+        )),
+        _ => None,
+    }
 }
 
 impl fmt::Display for Operation {
@@ -170,7 +232,7 @@ impl fmt::Display for Operation {
         }
         match &self.namespace {
             Some(namespace) => write!(f, " in namespace {namespace}"),
-            None if self.resource.starts_with("nodes") => Ok(()),
+            None if CLUSTER_SCOPED.contains(&self.resource) => Ok(()),
             None => f.write_str(" in all namespaces"),
         }
     }
@@ -210,11 +272,18 @@ impl Cluster {
             config.auth_info.impersonate_groups = Some(connection.impersonate_group.clone());
         }
         let server = config.cluster_url.to_string();
+        let namespace = config.default_namespace.clone();
         Ok(Self {
+            namespace,
             client: Client::try_from(config).context("cannot set up the connection")?,
             server: server.trim_end_matches('/').to_owned(),
             request_timeout: connection.request_timeout,
         })
+    }
+
+    /// The namespace of the context.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
     }
 
     /// All DaemonSets.
@@ -468,6 +537,29 @@ mod tests {
             "cannot patch configmaps \"kube-proxy\" in namespace kube-system: not allowed\nTo allow it: a Role in namespace \
              kube-system with the rule apiGroups [\"\"], resources [\"configmaps\"], resourceNames [\"kube-proxy\"], verbs \
              [\"patch\"], bound to this user"
+        );
+        let forbidden = "externalips.mooring.dev is forbidden: User \"jane\" cannot list resource \"externalips\"";
+        assert_eq!(
+            gap(
+                "addresses are not shown",
+                &ClusterError::Forbidden {
+                    operation: Operation::list("mooring.dev", "externalips", None),
+                    message: forbidden.to_owned(),
+                }
+            )
+            .as_deref(),
+            Some(
+                "addresses are not shown, as this user may not list externalips; to allow it: kubectl create clusterrole \
+                 mooring-list-externalips --verb=list --resource=externalips.mooring.dev && kubectl create \
+                 clusterrolebinding mooring-list-externalips --clusterrole=mooring-list-externalips --user=jane"
+            )
+        );
+        let named = Operation::patch_config_map(&ObjectName::new("kube-system", "kube-proxy"));
+        assert_eq!(
+            named.grant_command("User \"system:serviceaccount:ci:deployer\" cannot"),
+            "kubectl create role mooring-patch-configmaps -n kube-system --verb=patch --resource=configmaps \
+             --resource-name=kube-proxy && kubectl create rolebinding mooring-patch-configmaps -n kube-system \
+             --role=mooring-patch-configmaps --serviceaccount=ci:deployer"
         );
         let list = Operation::list("apps", "daemonsets", None);
         assert_eq!(list.to_string(), "list daemonsets in all namespaces");

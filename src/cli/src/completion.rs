@@ -89,6 +89,11 @@ mod tests {
             super::complete(&command, &words)
         };
         assert_eq!(complete(&["ch"]), ["check"]);
+        assert_eq!(complete(&["ex"]), ["explain"]);
+        assert_eq!(complete(&["explain", "web", "--out"]), ["--output"]);
+        assert_eq!(complete(&["explain", "web", "--output", "y"]), ["yaml"]);
+        assert_eq!(complete(&["explain", "w"]), Vec::<String>::new());
+        assert_eq!(complete(&["status", "--al"]), ["--all"]);
         assert_eq!(complete(&["strict-arp", "e"]), ["edit"]);
         assert_eq!(complete(&["fix", "--dr"]), ["--dry-run"]);
         assert_eq!(complete(&["check", "--output", "j"]), ["json"]);

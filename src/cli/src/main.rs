@@ -3,11 +3,12 @@
 //! ```text
 //! cluster ─ survey ─▶ core::remediation::assess ─▶ render          (check)
 //!                            └─▶ plan ─ cluster writes ─ rollout ─▶ assess again   (fix)
-//! cluster ─ ServiceProxy, NodeProxyStates ─▶ render                (status)
+//! cluster ─ ServiceProxy, NodeProxyStates, pools, ExternalIPs ─▶ render          (status)
+//! cluster ─ look ─▶ core::external_ip::decide ─▶ explanation ─▶ render           (explain)
 //! stdin ─▶ core::strict_arp::decide ─▶ stdout                      (strict-arp edit)
 //! ```
 //!
-//! This crate reads, writes, asks and prints; it decides nothing about kube-proxy.
+//! This crate reads, writes, asks and prints; it decides nothing itself.
 
 mod args;
 mod check;
@@ -15,13 +16,17 @@ mod cluster;
 mod completion;
 mod duration;
 mod edit;
+mod explain;
+mod explanation;
 mod fix;
 mod health;
+mod look;
 mod output;
 mod render;
 mod rollout;
 mod status;
 mod style;
+mod subject;
 mod survey;
 
 use std::process::ExitCode;
@@ -43,6 +48,9 @@ fn main() -> ExitCode {
         }
         Verb::Status(arguments) => {
             in_runtime(async { status::run(&cli.connection, arguments, &mut out).await })
+        }
+        Verb::Explain(arguments) => {
+            in_runtime(async { explain::run(&cli.connection, arguments, &mut out).await })
         }
         Verb::Fix(arguments) => {
             in_runtime(async { fix::run(&cli.connection, arguments, &mut out).await })

@@ -9,8 +9,10 @@ use serde::Serialize;
 use crate::args::Format;
 use crate::style::Style;
 
+mod explanation;
 mod status;
 
+pub(crate) use explanation::explanation;
 pub(crate) use status::status;
 
 /// The assessment in the form that was asked for, with a line end.

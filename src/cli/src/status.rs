@@ -1,4 +1,6 @@
-//! `status`: the ServiceProxy and the nodes in one screen.
+//! `status`: the ServiceProxy, the nodes, the pools and the addresses in one screen.
+
+use std::collections::BTreeMap;
 
 use anyhow::bail;
 use futures::future::try_join3;
@@ -7,9 +9,17 @@ use mooring_api::{NodeProxyState, ServiceProxy};
 use serde::Serialize;
 
 use crate::args::{Connection, StatusArguments};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, ClusterError, gap};
 use crate::output::Output;
 use crate::render;
+
+mod addresses;
+mod pools;
+
+pub(crate) use addresses::AddressShown;
+#[cfg(test)]
+pub(crate) use pools::ConditionShown;
+pub(crate) use pools::PoolShown;
 
 /// What is shown, and the documented output of `-o json`.
 #[derive(Debug, Serialize)]
@@ -19,6 +29,12 @@ pub(crate) struct Shown {
     pub service_proxy: ServiceProxy,
     /// One for each node that has a NodeProxyState.
     pub nodes: Vec<NodeShown>,
+    /// The pools of both kinds.
+    pub pools: Vec<PoolShown>,
+    /// The addresses that Services have, and those that rest.
+    pub addresses: Vec<AddressShown>,
+    /// What could not be read, with what to do about it.
+    pub incomplete: Vec<String>,
 }
 
 /// A node.
@@ -27,8 +43,20 @@ pub(crate) struct Shown {
 pub(crate) struct NodeShown {
     /// Its agent is ready, so that its state is that of now.
     pub reporting: bool,
+    /// Its addresses, counted.
+    pub addresses: NodeAddresses,
     /// What its agent wrote last.
     pub state: NodeProxyState,
+}
+
+/// How many addresses a node has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NodeAddresses {
+    /// It answers for them.
+    pub owned: usize,
+    /// They belong to it.
+    pub planned: usize,
 }
 
 /// Reads and prints.
@@ -51,23 +79,79 @@ pub(crate) async fn run(
              manifests/samples/serviceproxy.yaml). Without them, ask: kubectl mooring check"
         );
     };
+    let mut incomplete = Vec::new();
+    let mooring = or_gap(
+        cluster.pools().await,
+        "pools are not shown",
+        &mut incomplete,
+    )?;
+    let antrea = or_gap(
+        cluster.antrea_pools().await,
+        "Antrea's pools are not shown",
+        &mut incomplete,
+    )?;
+    let claims = or_gap(
+        cluster.external_ips().await,
+        "addresses are not shown",
+        &mut incomplete,
+    )?;
+    let addresses = addresses::shown(&claims);
+    let shown = Shown {
+        service_proxy,
+        nodes: nodes(states, &reporting, &addresses),
+        pools: pools::shown(&mooring, &antrea),
+        addresses,
+        incomplete,
+    };
+    let now = jiff::Timestamp::now();
+    let text = render::status(&shown, arguments, now, out.style)?;
+    out.bytes(text.as_bytes())?;
+    Ok(0)
+}
+
+/// What may not be read, or is not there, is left out and said; any other failure is one.
+fn or_gap<T>(
+    read: Result<Vec<T>, ClusterError>,
+    what: &str,
+    incomplete: &mut Vec<String>,
+) -> anyhow::Result<Vec<T>> {
+    match read {
+        Ok(found) => Ok(found),
+        Err(error) => match gap(what, &error) {
+            Some(line) => {
+                incomplete.push(line);
+                Ok(Vec::new())
+            }
+            None => Err(error.into()),
+        },
+    }
+}
+
+fn nodes(
+    states: Vec<NodeProxyState>,
+    reporting: &[String],
+    addresses: &[AddressShown],
+) -> Vec<NodeShown> {
+    let mut counts: BTreeMap<&str, NodeAddresses> = BTreeMap::new();
+    for address in addresses {
+        if let Some(node) = &address.answered_by {
+            counts.entry(node).or_default().owned += 1;
+        }
+        if let Some(node) = &address.node {
+            counts.entry(node).or_default().planned += 1;
+        }
+    }
     let mut nodes: Vec<NodeShown> = states
         .into_iter()
-        .map(|state| NodeShown {
-            reporting: state
-                .metadata
-                .name
-                .as_ref()
-                .is_some_and(|name| reporting.contains(name)),
-            state,
+        .map(|state| {
+            let name = state.metadata.name.as_deref().unwrap_or_default();
+            NodeShown {
+                reporting: reporting.iter().any(|node| node == name),
+                addresses: counts.get(name).copied().unwrap_or_default(),
+                state,
+            }
         })
         .collect();
     nodes.sort_by(|a, b| a.state.metadata.name.cmp(&b.state.metadata.name));
-    let shown = Shown {
-        service_proxy,
-        nodes,
-    };
-    let text = render::status(&shown, arguments.output, jiff::Timestamp::now(), out.style)?;
-    out.bytes(text.as_bytes())?;
-    Ok(0)
+    nodes
 }

@@ -20,6 +20,8 @@ fn text(bytes: &[u8]) -> String {
 fn every_verb_has_help_with_its_exit_status_or_examples() {
     for verb in [
         &["check"][..],
+        &["status"],
+        &["explain"],
         &["fix"],
         &["strict-arp", "edit"],
         &["completion"],
@@ -37,6 +39,8 @@ fn usage_errors_end_with_2() {
         &[],
         &["check", "-o", "xml"],
         &["fix", "--timeout", "soon"],
+        &["explain"],
+        &["explain", "web", "-o", "wide"],
     ] {
         assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
     }
@@ -80,4 +84,26 @@ fn a_server_that_does_not_answer_is_named() {
         stderr.contains("the API server http://127.0.0.1:1 does not answer"),
         "{stderr}"
     );
+}
+
+#[test]
+fn what_cannot_be_explained_ends_with_1_before_any_cluster_is_asked() {
+    for (subject, said) in [
+        ("10.0.0.1/24", "is a range"),
+        ("fe80::1%eth0", "has a zone"),
+        ("10.0.0.256", "is not an IP address"),
+        ("Web!", "cannot be the name of a Service"),
+        ("", "nothing is named"),
+    ] {
+        let output = run(&["explain", subject]);
+        assert_eq!(output.status.code(), Some(1), "{subject}");
+        assert!(output.stdout.is_empty(), "{subject}");
+        let stderr = text(&output.stderr);
+        assert!(
+            stderr.starts_with("error: ") && stderr.contains(said),
+            "{stderr}"
+        );
+    }
+    let output = run(&["explain", "shop/web"]);
+    assert_eq!(output.status.code(), Some(2), "no cluster is configured");
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use futures::future::try_join;
 use kube::Api;
+use kube::core::DynamicObject;
 use mooring_api::node_proxy_state::from_status;
 use mooring_api::service_proxy::CLUSTER;
-use mooring_api::{NodeProxyState, ServiceProxy};
+use mooring_api::{ExternalIP, ExternalIPPool, NodeProxyState, ServiceProxy, antrea_pool};
 use mooring_core::kube_proxy::snapshot::Node;
 use mooring_core::node::NodeView;
 
@@ -38,6 +39,34 @@ impl Cluster {
             Err(ClusterError::NotFound { .. }) => Ok(Vec::new()),
             other => other,
         }
+    }
+
+    /// All pools of Mooring's own kind.
+    pub(crate) async fn pools(&self) -> Result<Vec<ExternalIPPool>, ClusterError> {
+        let operation = Operation::list(GROUP, "externalippools", None);
+        let api: Api<ExternalIPPool> = Api::all(self.client.clone());
+        self.list(&api, operation, "").await
+    }
+
+    /// All pools of Antrea's kind, in the newest version that the server has; none if it does not have the kind.
+    pub(crate) async fn antrea_pools(&self) -> Result<Vec<DynamicObject>, ClusterError> {
+        for version in antrea_pool::VERSIONS {
+            let operation = Operation::list(antrea_pool::GROUP, "externalippools", None);
+            let resource = antrea_pool::resource(version);
+            let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
+            match self.list(&api, operation, "").await {
+                Err(ClusterError::NotFound { .. }) => {}
+                other => return other,
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// All ExternalIPs.
+    pub(crate) async fn external_ips(&self) -> Result<Vec<ExternalIP>, ClusterError> {
+        let operation = Operation::list(GROUP, "externalips", None);
+        let api: Api<ExternalIP> = Api::all(self.client.clone());
+        self.list(&api, operation, "").await
     }
 
     /// Every Linux node with what its agent says, if Mooring's agents are there; who may not read that sees none.

@@ -1,4 +1,4 @@
-//! The ServiceProxy and the nodes as text.
+//! The ServiceProxy, the nodes, the pools and the addresses as text.
 
 use comfy_table::Table;
 use jiff::Timestamp;
@@ -9,33 +9,47 @@ use mooring_api::service_proxy::ServiceProxyStatus;
 use mooring_core::remediation::Safety;
 
 use super::{in_format, or_dash, push_table, table};
-use crate::args::Format;
+use crate::args::{Format, StatusArguments};
 use crate::status::{NodeShown, Shown};
 use crate::style::Style;
 
-/// Nodes that are listed for people; with more, only those that are not as they should be.
-const NODES: usize = 50;
+mod addresses;
+
+/// What is listed of a kind for people; of more, only what is not as it should be.
+const LISTED: usize = 50;
 
 /// One screen, or everything as JSON or YAML.
 pub(crate) fn status(
     shown: &Shown,
-    format: Format,
+    arguments: &StatusArguments,
     now: Timestamp,
     style: Style,
 ) -> anyhow::Result<String> {
-    match format {
-        Format::Table => Ok(for_people(shown, now, style)),
+    match arguments.output {
+        Format::Table => Ok(for_people(shown, arguments.all, now, style)),
         other => in_format(shown, other),
     }
 }
 
-fn for_people(shown: &Shown, now: Timestamp, style: Style) -> String {
+fn for_people(shown: &Shown, all: bool, now: Timestamp, style: Style) -> String {
     let none = ServiceProxyStatus::default();
     let status = shown.service_proxy.status.as_ref().unwrap_or(&none);
     let mut text = headline(status, shown, style);
     push_table(&mut text, conditions(&status.conditions, now));
-    push_table(&mut text, nodes(&shown.nodes));
-    text.push_str(&trailer(status, shown, now));
+    push_table(&mut text, nodes(&shown.nodes, all));
+    if shown.nodes.is_empty() {
+        text.push_str("\nNo node has a NodeProxyState: no agent has reported yet.\n");
+    } else if !all && shown.nodes.len() > LISTED {
+        text.push_str(&format!(
+            "\nOf {} nodes, those in trouble are shown; all of them: kubectl mooring status --all\n",
+            shown.nodes.len()
+        ));
+    }
+    addresses::push(&mut text, shown, all);
+    for line in &shown.incomplete {
+        text.push_str(&format!("\n{} {line}\n", style.warning("incomplete:")));
+    }
+    text.push_str(&remediation(status, now));
     text
 }
 
@@ -82,8 +96,8 @@ fn conditions(conditions: &[Condition], now: Timestamp) -> Option<Table> {
     table(&["CONDITION", "STATUS", "REASON", "SINCE", "MESSAGE"], rows)
 }
 
-fn nodes(nodes: &[NodeShown]) -> Option<Table> {
-    let every = nodes.len() <= NODES;
+fn nodes(nodes: &[NodeShown], all: bool) -> Option<Table> {
+    let every = all || nodes.len() <= LISTED;
     let rows = nodes
         .iter()
         .filter(|node| every || !trouble(node).is_empty())
@@ -96,6 +110,7 @@ fn nodes(nodes: &[NodeShown]) -> Option<Table> {
         "ARP_ANNOUNCE",
         "UPLINKS",
         "KUBE-PROXY",
+        "ADDRESSES",
         "TROUBLE",
     ];
     table(&header, rows)
@@ -128,6 +143,7 @@ fn node_row(node: &NodeShown) -> Vec<String> {
                 .and_then(|proxy| proxy.version.as_deref())
                 .unwrap_or_default(),
         ),
+        addresses::count(node.addresses),
         or_dash(&trouble(node)),
     ]
 }
@@ -149,17 +165,9 @@ fn trouble(node: &NodeShown) -> String {
     reasons.join(",")
 }
 
-/// What does not fit into the tables.
-fn trailer(status: &ServiceProxyStatus, shown: &Shown, now: Timestamp) -> String {
+/// What was done last.
+fn remediation(status: &ServiceProxyStatus, now: Timestamp) -> String {
     let mut text = String::new();
-    if shown.nodes.is_empty() {
-        text.push_str("\nNo node has a NodeProxyState: no agent has reported yet.\n");
-    } else if shown.nodes.len() > NODES {
-        text.push_str(&format!(
-            "\nOf {} nodes, those in trouble are shown; all of them: kubectl get nodeproxystates\n",
-            shown.nodes.len()
-        ));
-    }
     if let Some(last) = &status.last_remediation {
         let result = last
             .result

@@ -2,6 +2,9 @@ use serde_json::json;
 
 use super::*;
 use crate::args::Color;
+use crate::explanation::PoolName;
+use crate::status::{AddressShown, ConditionShown, NodeAddresses, PoolShown};
+use mooring_api::external_ip_pool::Number;
 
 fn shown(safe: &str, ignore: i32) -> Shown {
     let condition = |kind: &str, status: &str, reason: &str, message: &str| {
@@ -31,6 +34,7 @@ fn shown(safe: &str, ignore: i32) -> Shown {
         service_proxy,
         nodes: vec![NodeShown {
             reporting: true,
+            addresses: NodeAddresses::default(),
             state: serde_json::from_value(json!({
                 "apiVersion": "mooring.dev/v1alpha1", "kind": "NodeProxyState",
                 "metadata": {"name": "n1"},
@@ -43,13 +47,21 @@ fn shown(safe: &str, ignore: i32) -> Shown {
             }))
             .expect("a valid NodeProxyState"),
         }],
+        pools: Vec::new(),
+        addresses: Vec::new(),
+        incomplete: Vec::new(),
     })
     .expect("a valid ServiceProxy")
 }
 
 fn text(shown: &Shown) -> String {
+    render(shown, Format::Table, false)
+}
+
+fn render(shown: &Shown, output: Format, all: bool) -> String {
     let now: Timestamp = "2026-11-22T10:05:30Z".parse().expect("a time");
-    status(shown, Format::Table, now, Style::new(Color::Never, false)).expect("renders")
+    let arguments = StatusArguments { all, output };
+    status(shown, &arguments, now, Style::new(Color::Never, false)).expect("renders")
 }
 
 #[test]
@@ -63,8 +75,8 @@ CONDITION      STATUS   REASON     SINCE   MESSAGE
 ModeDetected   True     Detected   5m30s   1 node runs kube-proxy in mode ipvs
 Effective      True     Quiet      5m30s   about n1
 
-NODE   MODE   STRICTARP   ARP_IGNORE   ARP_ANNOUNCE   UPLINKS   KUBE-PROXY   TROUBLE
-n1     ipvs   true        1            2              eth0      v1.35.4      -
+NODE   MODE   STRICTARP   ARP_IGNORE   ARP_ANNOUNCE   UPLINKS   KUBE-PROXY   ADDRESSES   TROUBLE
+n1     ipvs   true        1            2              eth0      v1.35.4      0           -
 "
     );
 }
@@ -104,13 +116,7 @@ fn without_a_status_the_reader_is_told_where_to_look() {
 
 #[test]
 fn json_has_the_objects_as_they_are() {
-    let text = status(
-        &shown("True", 1),
-        Format::Json,
-        Timestamp::UNIX_EPOCH,
-        Style::new(Color::Never, false),
-    )
-    .expect("renders");
+    let text = render(&shown("True", 1), Format::Json, false);
     let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(value["serviceProxy"]["metadata"]["name"], "cluster");
     assert_eq!(value["nodes"][0]["state"]["status"]["mode"], "ipvs");
@@ -130,4 +136,157 @@ fn ages_are_short() {
     ] {
         assert_eq!(age(&at(1_000_000 - before), now), expected);
     }
+}
+
+fn pool(name: &str, ready: Option<(&str, &str, &str)>) -> PoolShown {
+    PoolShown {
+        name: name.to_owned(),
+        group: if ready.is_some() {
+            "mooring.dev"
+        } else {
+            "crd.antrea.io"
+        },
+        total: Some(Number::Integer(9)),
+        used: Some(Number::Integer(2)),
+        free: ready.map(|_| Number::Digits("18446744073709551616".to_owned())),
+        ready: ready.map(|(status, reason, message)| ConditionShown {
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+        }),
+        trouble: Vec::new(),
+    }
+}
+
+fn address(number: u32, announced: Option<bool>, trouble: &[&str]) -> AddressShown {
+    AddressShown {
+        address: std::net::Ipv4Addr::from(0x0a4d_0000 + number).to_string(),
+        pool: PoolName {
+            name: "blue".to_owned(),
+            group: "mooring.dev",
+        },
+        services: announced
+            .map(|_| format!("shop/web-{number}"))
+            .into_iter()
+            .collect(),
+        node: announced.map(|_| "n1".to_owned()),
+        answered_by: announced.filter(|yes| *yes).map(|_| "n1".to_owned()),
+        announced: Some(ConditionShown {
+            status: if announced == Some(true) {
+                "True"
+            } else {
+                "False"
+            }
+            .to_owned(),
+            reason: "Reason".to_owned(),
+            message: "why".to_owned(),
+        }),
+        trouble: trouble.iter().map(|word| (*word).to_owned()).collect(),
+    }
+}
+
+#[test]
+fn pools_and_addresses_follow_the_nodes_with_what_is_not_right_first() {
+    let mut shown = shown("True", 1);
+    shown.nodes[0].addresses = NodeAddresses {
+        owned: 1,
+        planned: 2,
+    };
+    shown.pools = vec![
+        pool("red", Some(("False", "PoolConflict", "blue has the same"))),
+        pool("blue", Some(("True", "Available", "fine"))),
+        pool("green", None),
+    ];
+    shown.addresses = vec![
+        address(2, Some(false), &["WaitingForNode"]),
+        address(1, Some(true), &[]),
+        address(3, None, &[]),
+    ];
+    let text = text(&shown);
+    let tables = text.split_once("TROUBLE\n").expect("the nodes").1;
+    assert_eq!(
+        tables,
+        "\
+n1     ipvs   true        1            2              eth0      v1.35.4      1 of 2      -
+
+POOL    KIND            TOTAL   USED   FREE                   READY   REASON         MESSAGE
+red     mooring.dev     9       2      18446744073709551616   False   PoolConflict   blue has the same
+blue    mooring.dev     9       2      18446744073709551616   True    Available      -
+green   crd.antrea.io   9       2      -                      -       -              -
+
+2 addresses in use, 1 announced, 1 not as it should be; 1 rests
+
+ADDRESS     POOL   SERVICE      NODE   ANSWERED BY   ANNOUNCED   TROUBLE
+10.77.0.2   blue   shop/web-2   n1     -             NO          WaitingForNode
+10.77.0.1   blue   shop/web-1   n1     n1            yes         -
+10.77.0.3   blue   -            -      -             rests       -
+Why: kubectl mooring explain ADDRESS
+"
+    );
+}
+
+#[test]
+fn of_ten_thousand_addresses_those_that_are_not_right_are_shown() {
+    let mut shown = shown("True", 1);
+    shown.addresses = (0..60)
+        .map(|number| address(number, Some(false), &["WaitingForNode"]))
+        .chain((60..10_000).map(|number| address(number, Some(true), &[])))
+        .collect();
+    let brief = text(&shown);
+    assert!(brief.lines().count() < 80, "{brief}");
+    assert!(brief.contains("10000 addresses in use, 9940 announced, 60 not as they should be"));
+    assert!(
+        brief.contains("10 more are not as they should be, 9940 are as they should be; all of them: kubectl mooring status --all"),
+        "{brief}"
+    );
+    shown.addresses.drain(3..60);
+    let few = text(&shown);
+    assert_eq!(few.matches("WaitingForNode").count(), 3);
+    assert!(!few.contains("shop/web-70 "), "{few}");
+    let all = render(&shown, Format::Table, true);
+    assert_eq!(all.matches("shop/web-").count(), 9_943);
+    let json: serde_json::Value =
+        serde_json::from_str(&render(&shown, Format::Json, false)).expect("JSON");
+    assert_eq!(json["addresses"].as_array().map(Vec::len), Some(9_943));
+}
+
+#[test]
+fn what_may_not_be_read_is_one_line_and_the_rest_is_shown() {
+    let mut shown = shown("True", 1);
+    shown.incomplete = vec!["pools are not shown, as jane may not".to_owned()];
+    let text = text(&shown);
+    assert!(
+        text.ends_with("\nincomplete: pools are not shown, as jane may not\n"),
+        "{text}"
+    );
+    assert!(text.starts_with("SAFE") && text.contains("\nn1 "), "{text}");
+}
+
+#[test]
+fn the_keys_for_programs_are_stable() {
+    let mut shown = shown("True", 1);
+    shown.pools = vec![pool("blue", Some(("True", "Available", "fine")))];
+    shown.addresses = vec![address(1, Some(true), &[])];
+    let json: serde_json::Value =
+        serde_json::from_str(&render(&shown, Format::Json, false)).expect("JSON");
+    assert_eq!(
+        json["addresses"][0],
+        serde_json::json!({
+            "address": "10.77.0.1", "pool": {"name": "blue", "group": "mooring.dev"}, "services": ["shop/web-1"],
+            "node": "n1", "answeredBy": "n1",
+            "announced": {"status": "True", "reason": "Reason", "message": "why"}, "trouble": []
+        })
+    );
+    assert_eq!(
+        json["pools"][0],
+        serde_json::json!({
+            "name": "blue", "group": "mooring.dev", "total": 9, "used": 2, "free": "18446744073709551616",
+            "ready": {"status": "True", "reason": "Available", "message": "fine"}, "trouble": []
+        })
+    );
+    assert_eq!(
+        json["nodes"][0]["addresses"],
+        serde_json::json!({"owned": 0, "planned": 0})
+    );
+    assert_eq!(json["incomplete"], serde_json::json!([]));
 }

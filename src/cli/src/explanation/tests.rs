@@ -1,0 +1,188 @@
+use serde_json::{Value, json};
+
+use super::fixture::{Cluster, states};
+use super::*;
+
+fn json(found: &Explanation) -> Value {
+    serde_json::to_value(found).expect("JSON")
+}
+
+#[test]
+fn every_state_that_is_not_right_says_what_would_change_it() {
+    for (name, found) in states() {
+        let wants = matches!(
+            found.state,
+            State::NotOurs | State::Pending | State::Withheld | State::AssignedOtherwise
+        );
+        assert!(!wants || !found.remedies.is_empty(), "{name}: {found:?}");
+        for remedy in &found.remedies {
+            let lines = [Some(&remedy.message), remedy.command.as_ref()];
+            assert!(
+                lines
+                    .into_iter()
+                    .flatten()
+                    .all(|line| !line.is_empty() && !line.contains('\n')),
+                "{name}: {remedy:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_state_is_shown_by_an_example() {
+    let all = [
+        State::NotOurs,
+        State::Pending,
+        State::Withheld,
+        State::Assigned,
+        State::AssignedOtherwise,
+        State::InUse,
+        State::Resting,
+        State::Free,
+        State::Blocked,
+        State::Foreign,
+        State::InNoPool,
+    ];
+    let shown = states();
+    for state in all {
+        assert!(
+            shown.iter().any(|(_, found)| found.state == state),
+            "{state:?}"
+        );
+    }
+}
+
+#[test]
+fn reasons_come_in_the_order_of_the_decision() {
+    for (name, found) in states() {
+        let steps: Vec<Step> = found.reasons.iter().map(|reason| reason.step).collect();
+        assert!(steps.is_sorted(), "{name}: {steps:?}");
+        assert!(!steps.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn a_settled_cluster_has_nothing_to_catch_up_with() {
+    let mut cluster = Cluster::default();
+    cluster.service("web", "blue", |_| {});
+    let before = cluster.look();
+    let found = service(&before, &before.snapshot.services[0]);
+    assert!(!found.settled);
+    let names: Vec<&str> = found
+        .reasons
+        .iter()
+        .filter(|reason| reason.step == Step::Progress)
+        .map(|reason| reason.reason)
+        .collect();
+    assert_eq!(names, ["NotClaimed", "StatusNotWritten", "OperatorRuns"]);
+
+    let mut cluster = Cluster::default();
+    cluster.service("web", "blue", |_| {});
+    cluster.settle();
+    let found = cluster.explain("web");
+    assert!(found.settled, "{found:?}");
+    assert!(
+        found
+            .reasons
+            .iter()
+            .all(|reason| reason.step != Step::Progress)
+    );
+}
+
+#[test]
+fn successors_are_ranked_as_the_agents_rank_them() {
+    let mut cluster = Cluster::default();
+    cluster.service("web", "blue", |_| {});
+    cluster.settle();
+    let found = cluster.explain("web");
+    let nodes = &found.addresses[0].nodes;
+    let order = mooring_core::placement::successors(found.addresses[0].address, ["n1", "n2", "n3"]);
+    let shown: Vec<&str> = nodes.iter().map(|node| node.node.as_str()).collect();
+    assert_eq!(shown, order);
+    let ranks: Vec<Option<usize>> = nodes.iter().map(|node| node.rank).collect();
+    assert_eq!(ranks, [None, Some(1), Some(2)]);
+    assert_eq!(nodes[0].role, Role::Owner);
+}
+
+#[test]
+fn the_keys_for_programs_are_stable() {
+    let mut cluster = Cluster::default();
+    cluster.service("web", "blue", |_| {});
+    cluster.snapshot.nodes.truncate(1);
+    cluster.settle();
+    cluster.take("10.0.1.1", "n1", "True", "Announced");
+    assert_eq!(
+        json(&cluster.explain("web")),
+        json!({
+            "kind": "Service",
+            "subject": "shop/web",
+            "state": "Assigned",
+            "summary": "10.0.1.1 of pool blue: it has it already; 10.0.1.1 belongs to node n1",
+            "settled": true,
+            "reasons": [
+                {"step": "Standing", "reason": "Annotation",
+                 "message": "it is Mooring's: it has the annotation mooring.dev/pool"},
+                {"step": "Request", "reason": "Pools", "message": "pool blue, from annotation mooring.dev/pool"},
+                {"step": "Request", "reason": "AnyAddress", "message": "no certain address"},
+                {"step": "Request", "reason": "Families", "message": "IPv4, from spec.ipFamilies (SingleStack)"},
+                {"step": "Allocation", "reason": "Has", "message": "10.0.1.1 of pool blue: it has it already"},
+                {"step": "Publication", "reason": "Published", "message": "10.0.1.1 is in the Service's status"},
+                {"step": "Placement", "reason": "Kept",
+                 "message": "10.0.1.1 belongs to node n1: it has the address and can keep it"},
+                {"step": "Announcement", "reason": "Announced",
+                 "message": "node n1 has 10.0.1.1: as the agent on n1 says (Announced)"},
+            ],
+            "addresses": [{
+                "address": "10.0.1.1",
+                "pool": {"name": "blue", "group": "mooring.dev"},
+                "services": ["shop/web"],
+                "published": true,
+                "restsUntil": null,
+                "node": "n1",
+                "answeredBy": "n1",
+                "nodes": [{"node": "n1", "role": "Owner", "obstacles": []}],
+            }],
+            "remedies": [],
+            "incomplete": [],
+        })
+    );
+}
+
+#[test]
+fn json_of_every_state_has_the_same_keys() {
+    let keys = |value: &Value| -> Vec<String> {
+        value
+            .as_object()
+            .map(|object| object.keys().cloned().collect())
+            .unwrap_or_default()
+    };
+    let shown = states();
+    let first = keys(&json(&shown[0].1));
+    for (name, found) in &shown {
+        let value = json(found);
+        assert_eq!(keys(&value), first, "{name}");
+        for remedy in value["remedies"].as_array().into_iter().flatten() {
+            assert_eq!(keys(remedy), ["command", "message"], "{name}");
+        }
+        for address in value["addresses"].as_array().into_iter().flatten() {
+            assert_eq!(keys(address).len(), 8, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_service_that_nothing_was_decided_about_says_why_it_is_none_of_moorings() {
+    let look = Cluster::default().look();
+    let other = Service {
+        id: ObjectName::new("shop", "internal"),
+        ..Service::default()
+    };
+    let found = service(&look, &other);
+    assert_eq!(found.state, State::NotOurs);
+    assert!(
+        found.summary.ends_with("it is not of type LoadBalancer"),
+        "{}",
+        found.summary
+    );
+    assert_eq!(found.reasons.len(), 1);
+}
