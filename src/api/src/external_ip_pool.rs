@@ -93,12 +93,16 @@ pub struct ExternalIPPoolSpec {
     #[serde(default)]
     pub auto_assign: bool,
     /// Among pools with `autoAssign`, the one with the lowest number is asked first; equal ones by their names. Default 0.
+    // The API server does not hold numbers to their format, and a list with one that no i32 holds cannot be read at all.
     #[serde(default)]
+    #[schemars(range(min = -1_000_000, max = 1_000_000))]
     pub priority: i32,
     /// The namespaces whose Services may use the pool, by name. With neither this nor `namespaceSelector`, all may.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(min = 1, max = 63)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new("self.all(name, name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'))")
+        .message("has a name that no namespace can have: use lower-case letters, digits and -, and list each by itself"))]
     pub namespaces: Vec<String>,
     /// The namespaces whose Services may use the pool, by their labels, beside those in `namespaces`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,8 +119,9 @@ pub struct ExternalIPPoolSpec {
     #[schemars(length(max = 16), inner(length(min = 1, max = 15)))]
     #[x_kube(validation = Rule::new("self.all(name, self.exists_one(other, other == name))")
         .message("names an interface twice: remove one of the two"))]
-    #[x_kube(validation = Rule::new("self.all(name, !name.matches('[/:\\\\s]') && name != '.' && name != '..')")
-        .message("has a name that no interface can have: leave out blanks, slashes and colons"))]
+    #[x_kube(validation = Rule::new(
+        "self.all(name, !name.matches('[/:\\\\s]') && name != '.' && name != '..' && bytes(name).size() <= 15)"
+    ).message("has a name that no interface can have: at most 15 bytes, without blanks, slashes and colons"))]
     pub interfaces: Vec<String>,
     /// Whether the edges of each `cidr` are left out: the network and the broadcast address of IPv4 (up to /30), the
     /// subnet-router anycast address of IPv6 (up to /126). Ranges of `start` and `end` have no edges. Default false; those of

@@ -68,6 +68,7 @@ pub struct Move {
     /// Why, in one word.
     pub reason: String,
     /// How long nobody answered, or how long it took if somebody always did.
+    #[schemars(range(max = 4_294_967_295_u32))]
     pub duration_milliseconds: u32,
 }
 
