@@ -97,6 +97,12 @@ fn every_sample_is_taken(bed: &Bed, manifests: &Path) {
     let crd = "crd/externalippools.crd.antrea.io";
     bed.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", crd])
         .unwrap();
+    for example in examples() {
+        for verb in [&["create", "--validate=strict"][..], &["delete"]] {
+            let arguments = [verb, &["-f", "-"]].concat();
+            bed.kubectl_with(&arguments, &example).unwrap();
+        }
+    }
     let samples = samples(&manifests.join("samples"));
     assert!(samples.len() > 6, "{samples:?}");
     for sample in &samples {
@@ -114,6 +120,17 @@ fn every_sample_is_taken(bed: &Bed, manifests: &Path) {
     for field in ["ipRanges", "nodeSelector"] {
         assert_eq!(guide("crd.antrea.io", field), guide("mooring.dev", field));
     }
+}
+
+/// The objects that the README shows.
+fn examples() -> Vec<String> {
+    let readme = std::fs::read_to_string(tree().join("README.md")).unwrap();
+    let blocks = readme.split("```yaml\n").skip(1);
+    let examples: Vec<String> = blocks
+        .map(|rest| rest.split("```").next().unwrap().to_owned())
+        .collect();
+    assert!(!examples.is_empty(), "the README shows no object");
+    examples
 }
 
 /// All files below a folder, in the order of their names.
