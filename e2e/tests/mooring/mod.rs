@@ -6,6 +6,7 @@
     reason = "not every test file uses all of it"
 )]
 
+mod addresses;
 mod images;
 mod report;
 mod steps;
@@ -16,6 +17,9 @@ use serde_json::Value;
 use testbed::Bed;
 use testbed::protocol::Request;
 
+pub(crate) use addresses::{
+    ANTREA_POOLS, EXTERNAL_IPS, POOLS, ingress, object_name, pool, service, service_at, service_of,
+};
 pub(crate) use images::{images, program, tree};
 
 /// Where all of it runs.

@@ -6,6 +6,9 @@ use super::{Mooring, NAMESPACE};
 const QUESTIONS: &[&[&str]] = &[
     &["get", "serviceproxy,nodeproxystates", "-o", "wide"],
     &["describe", "serviceproxy", "cluster"],
+    &["get", "services", "-A", "-o", "wide"],
+    &["get", "externalips.mooring.dev", "-o", "yaml"],
+    &["get", "externalippools.mooring.dev", "-o", "yaml"],
     &["get", "pods", "-A", "-o", "wide"],
     &["-n", NAMESPACE, "describe", "pods"],
     &[

@@ -105,6 +105,13 @@ impl Cluster {
         serde_json::from_str(&outcome.stdout).unwrap()
     }
 
+    /// `kubectl mooring explain SUBJECT`: why an address, or a Service, is as it is.
+    pub(crate) fn explain(&self, subject: &str) -> String {
+        let outcome = self.mooring(&["explain", subject]);
+        println!("$ kubectl mooring explain {subject}\n{}", outcome.stdout);
+        outcome.stdout
+    }
+
     /// kube-proxy's ConfigMap.
     pub(crate) fn config_map(&self) -> Value {
         let text =
