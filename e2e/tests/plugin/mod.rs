@@ -107,7 +107,7 @@ impl Cluster {
 
     /// `kubectl mooring explain SUBJECT`: why an address, or a Service, is as it is.
     pub(crate) fn explain(&self, subject: &str) -> String {
-        let outcome = self.mooring(&["explain", subject]);
+        let outcome = self.mooring(&["explain", subject]).expect_code(0);
         println!("$ kubectl mooring explain {subject}\n{}", outcome.stdout);
         outcome.stdout
     }
