@@ -29,12 +29,12 @@ const ASKED_FOR: &str = "10.10.0.7";
 
 /// The guide, told with the objects of one project.
 struct Guide {
+    /// The folder of its manifests, in `manifests/samples`.
+    folder: &'static str,
     /// The pools, as kubectl takes them.
     pools: &'static str,
     /// The API group in an ExternalIP.
     group: &'static str,
-    /// Manifest of the pool.
-    pool: &'static str,
     /// The annotation that names the pool.
     annotation: &'static str,
     /// How long an address rests, where a pool can say that.
@@ -42,42 +42,17 @@ struct Guide {
 }
 
 const ANTREAS: Guide = Guide {
+    folder: "antrea-guide",
     pools: ANTREA_POOLS,
     group: "crd.antrea.io",
-    pool: "
-apiVersion: crd.antrea.io/v1alpha2
-kind: ExternalIPPool
-metadata:
-  name: service-external-ip-pool
-spec:
-  ipRanges:
-  - start: 10.10.0.2
-    end: 10.10.0.10
-  nodeSelector:
-    matchLabels:
-      network-role: ingress-node
-",
     annotation: "service.antrea.io/external-ip-pool",
     rest: None,
 };
 
 const MOORINGS: Guide = Guide {
+    folder: "mooring-guide",
     pools: POOLS,
     group: "mooring.dev",
-    pool: "
-apiVersion: mooring.dev/v1alpha1
-kind: ExternalIPPool
-metadata:
-  name: service-external-ip-pool
-spec:
-  ipRanges:
-  - start: 10.10.0.2
-    end: 10.10.0.10
-  nodeSelector:
-    matchLabels:
-      network-role: ingress-node
-  reuseAfterSeconds: 10
-",
     annotation: "mooring.dev/pool",
     rest: Some(Duration::from_secs(10)),
 };
@@ -144,8 +119,8 @@ fn held_back(cluster: &Cluster, mooring: &Mooring<'_>) {
     let unsafe_yet = mooring.wait_for_status("SafeToAnnounce", "False");
     println!("SafeToAnnounce: {}", unsafe_yet.message);
 
-    MOORINGS.apply(mooring, MOORINGS.pool);
-    MOORINGS.apply(mooring, &MOORINGS.service(None));
+    MOORINGS.apply_pool(mooring);
+    MOORINGS.apply(mooring, "service.yaml");
     let announced = mooring.wait_for_announced(FIRST, "WaitingForSafety");
     println!("Announced: {}", announced.message);
     let event = mooring.wait_for_event("my-service", "Withheld", FIRST);
@@ -216,30 +191,6 @@ fn at_most_one_answers(cluster: &Cluster, address: &str) {
 }
 
 impl Guide {
-    /// The guide's Service, without or with an address that it asks for.
-    fn service(&self, address: Option<&str>) -> String {
-        let address = address.map_or(String::new(), |ip| format!("\n  loadBalancerIP: \"{ip}\""));
-        format!(
-            "
-apiVersion: v1
-kind: Service
-metadata:
-  name: my-service
-  annotations:
-    {}: \"{POOL}\"
-spec:
-  selector:
-    app: MyApp{address}
-  ports:
-  - protocol: TCP
-    port: 80
-    targetPort: 9376
-  type: LoadBalancer
-",
-            self.annotation
-        )
-    }
-
     /// Another Service that asks for an address, in `spec.loadBalancerIP` as in the guide.
     fn asking(&self, name: &str, address: &str) -> Value {
         let mut service = service(name, &json!({self.annotation: POOL}));
@@ -247,21 +198,29 @@ spec:
         service
     }
 
-    /// `kubectl apply -f -`; right after its CRD the API server may not know a kind yet.
-    fn apply(&self, mooring: &Mooring<'_>, manifest: &str) {
-        mooring.wait_for("the manifest is taken", || {
-            mooring
-                .bed
-                .kubectl_with(&["apply", "-f", "-"], manifest)
-                .ok()
-        });
+    /// `kubectl apply -f` of one of its manifests; right after its CRD the API server may not know a kind yet.
+    #[track_caller]
+    fn apply(&self, mooring: &Mooring<'_>, file: &str) {
+        let folder = mooring::tree().join("manifests/samples").join(self.folder);
+        let path = folder.join(file).canonicalize().unwrap();
+        let apply = ["apply", "-f", path.to_str().unwrap()];
+        mooring.wait_for("the manifest is taken", || mooring.bed.kubectl(&apply).ok());
+    }
+
+    /// Makes its pool.
+    fn apply_pool(&self, mooring: &Mooring<'_>) {
+        self.apply(mooring, "pool.yaml");
+        if let Some(rest) = self.rest {
+            let spec = json!({"spec": {"reuseAfterSeconds": rest.as_secs()}});
+            mooring.merge(&format!("{}/{POOL}", self.pools), &spec);
+        }
     }
 
     fn walk(&self, cluster: &Cluster, mooring: &Mooring<'_>) {
         let pool = format!("{}/{POOL}", self.pools);
-        self.apply(mooring, self.pool);
+        self.apply_pool(mooring);
         let begin = Instant::now();
-        self.apply(mooring, &self.service(None));
+        self.apply(mooring, "service.yaml");
         mooring.wait_for_published("my-service", &[FIRST]);
         println!(
             "my-service has its address after {:.1} s",
@@ -271,7 +230,7 @@ spec:
 
         // The guide's second form asks for the very same address.
         let claim = mooring.external_ip(FIRST)["metadata"]["uid"].take();
-        self.apply(mooring, &self.service(Some(FIRST)));
+        self.apply(mooring, "service-requested.yaml");
         mooring.create(&self.asking("requested", ASKED_FOR));
         mooring.wait_for_published("requested", &[ASKED_FOR]);
         mooring.wait_for_usage(&pool, 9, 2);
@@ -376,7 +335,10 @@ spec:
 
 /// A network in Antrea's newer version: its edges are left out, as with Antrea.
 fn newer(mooring: &Mooring<'_>) {
-    ANTREAS.apply(mooring, NEWER);
+    mooring
+        .bed
+        .kubectl_with(&["create", "-f", "-"], NEWER)
+        .unwrap();
     mooring.create(&service("newer", &json!({ANTREAS.annotation: "newer"})));
     assert_eq!(mooring.address_of("newer"), "10.10.1.1");
     mooring.wait_for_usage(&format!("{ANTREA_POOLS}/newer"), 14, 1);
