@@ -176,12 +176,12 @@ impl Operation {
 
     /// The command by which an administrator allows it. The API server's refusal says to whom.
     pub(crate) fn grant_command(&self, refusal: &str) -> String {
-        let name = format!("mooring-{}-{}", self.verb, self.resource.replace('/', "-"));
         let resource = if self.group.is_empty() {
             self.resource.to_owned()
         } else {
             format!("{}.{}", self.resource, self.group)
         };
+        let name = format!("mooring-{}-{}", self.verb, resource.replace('/', "-"));
         let only = match (&self.name, self.verb) {
             (Some(name), "get" | "patch") => format!(" --resource-name={name}"),
             _ => String::new(),
@@ -550,8 +550,8 @@ mod tests {
             .as_deref(),
             Some(
                 "addresses are not shown, as this user may not list externalips; to allow it: kubectl create clusterrole \
-                 mooring-list-externalips --verb=list --resource=externalips.mooring.dev && kubectl create \
-                 clusterrolebinding mooring-list-externalips --clusterrole=mooring-list-externalips --user=jane"
+                 mooring-list-externalips.mooring.dev --verb=list --resource=externalips.mooring.dev && kubectl create \
+                 clusterrolebinding mooring-list-externalips.mooring.dev --clusterrole=mooring-list-externalips.mooring.dev --user=jane"
             )
         );
         let named = Operation::patch_config_map(&ObjectName::new("kube-system", "kube-proxy"));

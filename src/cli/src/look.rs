@@ -40,11 +40,17 @@ pub(crate) async fn read(cluster: &Cluster, now: Timestamp) -> anyhow::Result<Se
     let nodes = nodes(cluster, &mut gaps).await?;
     let nodes_seen = gaps.len() == before;
     let networks = networks(cluster, &mut gaps).await?;
-    let namespaces = or_gap(
-        cluster.namespace_labels().await,
-        "no pool is taken to select a namespace by its labels",
-        &mut gaps,
-    )?;
+    // Nothing else asks for the labels of namespaces.
+    let by_labels = |pool: &PoolObject| pool.spec.namespace_selector.is_some();
+    let namespaces = if pools.iter().any(by_labels) {
+        or_gap(
+            cluster.namespace_labels().await,
+            "no pool is taken to select a namespace by its labels",
+            &mut gaps,
+        )?
+    } else {
+        None
+    };
     let gate = match cluster.service_proxy().await {
         Ok(proxy) => service_proxy::gate(proxy.as_ref()),
         Err(error) => {

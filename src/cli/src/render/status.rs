@@ -46,8 +46,11 @@ fn for_people(shown: &Shown, all: bool, now: Timestamp, style: Style) -> String 
         ));
     }
     addresses::push(&mut text, shown, all);
+    if !shown.incomplete.is_empty() {
+        text.push('\n');
+    }
     for line in &shown.incomplete {
-        text.push_str(&format!("\n{} {line}\n", style.warning("incomplete:")));
+        text.push_str(&format!("{} {line}\n", style.warning("incomplete:")));
     }
     text.push_str(&remediation(status, now));
     text
