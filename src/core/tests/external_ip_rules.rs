@@ -549,3 +549,16 @@ fn the_last_address_leaves_and_the_pool_is_free_to_go() {
     assert!(!state.in_use);
     assert!(state.draining.is_empty());
 }
+
+#[test]
+fn addresses_of_a_revertive_pool_settle_at_once() {
+    let mut world = World::default();
+    world.pool("blue", &["10.0.0.0/24"], |spec| spec.revertive = true);
+    for number in 0..40 {
+        world.service(&format!("web-{number}"), "blue", |_| ());
+    }
+    let decision = world.decide();
+    let seen = world.clone();
+    world.carry_out(&decision, &seen, usize::MAX);
+    assert!(world.decide().is_settled(), "{:#?}", world.decide().update);
+}

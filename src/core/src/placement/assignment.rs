@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::candidate::Candidate;
 use super::eligibility::{Berth, Verdict, eligible, unhindered};
 use super::obstacle::{Force, Obstacle};
-use super::rendezvous::successors;
+use super::rendezvous::{successor, successors};
 
 /// Where an address belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,7 @@ pub fn place(berths: &[Berth<'_>], nodes: &[Candidate]) -> BTreeMap<IpAddr, Plac
 
     let mut loads = Loads::default();
     let mut placements = BTreeMap::new();
-    let mut open = Vec::new();
+    let (mut open, mut revertive) = (Vec::new(), Vec::new());
     for berth in berths {
         let present = berth.present.and_then(|name| names.get(name));
         if let Some(node) = present
@@ -107,23 +107,68 @@ pub fn place(berths: &[Berth<'_>], nodes: &[Candidate]) -> BTreeMap<IpAddr, Plac
                 loads.add(node);
                 placements.insert(berth.ip, on(node, basis));
                 if berth.revertive && kept {
-                    open.push((berth, verdicts));
+                    revertive.push((berth, verdicts));
                 }
             }
             None => open.push((berth, verdicts)),
         }
     }
     for (berth, verdicts) in open {
-        let placement = if placements.contains_key(&berth.ip) {
-            revert(berth, &verdicts, &mut loads)
-        } else {
-            Some(choose(berth, &verdicts, &mut loads))
-        };
-        if let Some(placement) = placement {
-            placements.insert(berth.ip, placement);
+        placements.insert(berth.ip, choose(berth, &verdicts, &mut loads));
+        if berth.revertive {
+            revertive.push((berth, verdicts));
         }
     }
+    revert_all(&revertive, &mut placements, &mut loads);
     placements
+}
+
+/// Moves addresses of `revertive` pools until none is left that has room at its first choice. What leaves a node makes room
+/// for others there; each address moves at most once, and to where it stays.
+fn revert_all(
+    revertive: &[(&Berth<'_>, Vec<Verdict<'_>>)],
+    placements: &mut BTreeMap<IpAddr, Placement>,
+    loads: &mut Loads,
+) {
+    let mut away: Vec<(IpAddr, &str, Vec<&str>)> = revertive
+        .iter()
+        .filter_map(|(berth, verdicts)| {
+            let free: Vec<&str> = verdicts
+                .iter()
+                .filter(|verdict| verdict.result.is_ok())
+                .map(|verdict| verdict.node)
+                .collect();
+            let first = successor(berth.ip, free.iter().copied())?;
+            Some((berth.ip, first, free))
+        })
+        .collect();
+    loop {
+        let before = away.len();
+        away.retain(|(ip, first, free)| {
+            let Some(Placement::On { node, basis }) = placements.get_mut(ip) else {
+                return false;
+            };
+            if node == first {
+                return false;
+            }
+            loads.remove(node);
+            let room = loads.of(first) < loads.bound(free);
+            loads.add(if room { first } else { node });
+            if room {
+                let from = std::mem::replace(node, (*first).to_owned());
+                match basis {
+                    Basis::Kept => *basis = Basis::Reverted { from },
+                    // It is not there yet: it goes to its first choice at once.
+                    Basis::MovedFrom { .. } => {}
+                    _ => *basis = Basis::FirstChoice,
+                }
+            }
+            !room
+        });
+        if away.len() == before {
+            return;
+        }
+    }
 }
 
 fn on(node: &str, basis: Basis) -> Placement {
@@ -164,31 +209,6 @@ fn stay(berth: &Berth<'_>, verdicts: &[Verdict<'_>]) -> Option<Basis> {
         Force::Leaves => false,
     };
     stays.then(|| Basis::KeptDespite(obstacles.clone()))
-}
-
-/// Moves an address of a `revertive` pool to its first choice, if there is room.
-fn revert(berth: &Berth<'_>, verdicts: &[Verdict<'_>], loads: &mut Loads) -> Option<Placement> {
-    let present = berth.present?;
-    let free: Vec<&str> = verdicts
-        .iter()
-        .filter(|verdict| verdict.result.is_ok())
-        .map(|verdict| verdict.node)
-        .collect();
-    let first = *successors(berth.ip, free.iter().copied()).first()?;
-    if first == present {
-        return None;
-    }
-    loads.remove(present);
-    let room = loads.of(first) < loads.bound(&free);
-    loads.add(if room { first } else { present });
-    room.then(|| {
-        on(
-            first,
-            Basis::Reverted {
-                from: present.to_owned(),
-            },
-        )
-    })
 }
 
 /// A new owner.
