@@ -22,6 +22,7 @@ fn a_service_gets_an_address_and_the_address_a_node() {
     assert_eq!(first.create.len(), 1);
     let planned = first.create[0].node.clone().unwrap();
     let last = world.settle();
+    assert_eq!(first.announced, last.announced, "said once");
     assert_eq!(world.addresses("web"), ["10.0.0.1"]);
     assert_eq!(
         world.known("10.0.0.1").unwrap().planned,

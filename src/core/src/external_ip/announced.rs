@@ -107,10 +107,10 @@ fn nowhere(claim: &Claim, nobody: &Nobody) -> Condition {
 }
 
 fn awaited(claim: &Claim, node: &str, basis: &Basis) -> Condition {
+    // Why it was planned there is forgotten once it is, and a message must not change for that.
     let why = match basis {
-        // What is planned already is not worth its history.
-        Basis::Kept => String::new(),
-        basis => format!(" ({basis})"),
+        Basis::KeptDespite(_) => format!(" ({basis})"),
+        _ => String::new(),
     };
     Condition::new(
         AnnouncedReason::WaitingForNode,
