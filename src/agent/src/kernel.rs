@@ -1,11 +1,12 @@
 //! From the kernel's lists to what the decisions look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use mooring_core::proxy_mode::{ArpSeen, KernelSeen, LinkSeen};
 use mooring_kernel::{
-    Address, ArpSetting, Facility, Host, InterfaceName, IpFamily, Link, ReadError, Sysctl,
-    SysctlError,
+    Address, ArpSetting, DefaultRoute, Facility, Host, InterfaceName, IpFamily, Link, ReadError,
+    Sysctl, SysctlError,
 };
 
 /// What changes with the proxy and is long on a node with many Services: IPVS and packet filters. It is read less often
@@ -32,18 +33,20 @@ pub(crate) fn look(host: &dyn Host, traces: &Traces) -> KernelSeen {
         let link = links.iter().find(|link| link.index == index);
         link.map(|link| link.name.to_string())
     };
+    let mut routes = unread.or_default(host.default_routes(IpFamily::V4));
+    routes.extend(unread.or_default(host.default_routes(IpFamily::V6)));
     let mut default_routes: Vec<String> = Vec::new();
-    for family in [IpFamily::V4, IpFamily::V6] {
-        let routes = unread.or_default(host.default_routes(family));
-        for name in routes.iter().filter_map(|route| name_of(route.link)) {
-            if !default_routes.contains(&name) {
-                default_routes.push(name);
-            }
+    for name in routes.iter().filter_map(|route| name_of(route.link)) {
+        if !default_routes.contains(&name) {
+            default_routes.push(name);
         }
     }
     let links = links.iter().map(|link| {
         let controller = link.controller.and_then(name_of);
-        let seen = link_seen(host, link, controller, &addresses, &all);
+        let seen = LinkSeen {
+            gateways: gateways(link, &routes),
+            ..link_seen(host, link, controller, &addresses, &all)
+        };
         (link.name.to_string(), seen)
     });
     KernelSeen {
@@ -136,8 +139,16 @@ fn link_seen(
             .filter(|address| address.link == link.index)
             .map(|address| (address.ip, address.prefix))
             .collect(),
+        gateways: Vec::new(),
         arp,
     }
+}
+
+/// The routers behind a link, each once.
+fn gateways(link: &Link, routes: &[DefaultRoute]) -> Vec<IpAddr> {
+    let here = routes.iter().filter(|route| route.link == link.index);
+    let gateways: BTreeSet<IpAddr> = here.filter_map(|route| route.gateway).collect();
+    gateways.into_iter().collect()
 }
 
 fn both(host: &dyn Host, of: impl Fn(ArpSetting) -> Sysctl) -> Result<(i32, i32), SysctlError> {

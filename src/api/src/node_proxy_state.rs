@@ -171,6 +171,11 @@ pub struct Uplink {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub subnets: Vec<String>,
+    /// The routers that default routes over it lead to. They are never handed out as external IPs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub gateways: Vec<String>,
     /// The effective `arp_ignore`: the higher one of `net.ipv4.conf.all` and this interface. 0 answers ARP for every
     /// address of the node, 1 only for addresses of this interface.
     pub arp_ignore: i32,

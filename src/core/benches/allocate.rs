@@ -50,6 +50,7 @@ fn node(number: usize) -> ClusterNode {
                     name: "eth0".to_owned(),
                     mac: format!("02:00:00:00:00:{number:02x}"),
                     subnets: vec!["10.0.0.0/8".to_owned()],
+                    gateways: Vec::new(),
                     arp_ignore: 1,
                     arp_announce: 2,
                 }],
@@ -143,7 +144,10 @@ fn carried_out(mut snapshot: Snapshot, decision: &Decision) -> Snapshot {
 fn clock(start: Instant) -> Duration {
     // The first number of proc_pid_schedstat(5), in nanoseconds.
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let ran = text.split(' ').next().and_then(|number| number.parse().ok());
+    let ran = text
+        .split(' ')
+        .next()
+        .and_then(|number| number.parse().ok());
     ran.map_or_else(|| start.elapsed(), Duration::from_nanos)
 }
 

@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 /// A route to everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DefaultRoute {
@@ -5,4 +7,7 @@ pub struct DefaultRoute {
     pub metric: u32,
     /// The index of the link that it leaves by.
     pub link: u32,
+    /// The router; `None` if the link leads to everywhere by itself. Of another family than the route where that is so
+    /// (RFC 5549).
+    pub gateway: Option<IpAddr>,
 }

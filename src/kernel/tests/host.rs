@@ -215,13 +215,19 @@ fn default_routes_are_listed_by_metric_and_leave_with_their_link() {
         let route = |metric, of| DefaultRoute {
             metric,
             link: index(of),
+            gateway: None,
         };
         world.add_default_route(v4, "up0", route(200, "up0"));
         world.add_default_route(v4, "up1", route(100, "up1"));
         world.add_default_route(v6, "up0", route(77, "up0"));
+        let routed = DefaultRoute {
+            gateway: Some("fe80::9".parse().unwrap()),
+            ..route(88, "up0")
+        };
+        world.add_default_route(v6, "up0", routed);
         let listed = vec![route(100, "up1"), route(200, "up0")];
         assert_eq!(world.host().default_routes(v4), Ok(listed));
-        let listed = vec![route(77, "up0")];
+        let listed = vec![route(77, "up0"), routed];
         assert_eq!(world.host().default_routes(v6), Ok(listed));
         world.remove_link("up1");
         let left = vec![route(200, "up0")];

@@ -76,10 +76,22 @@ fn default_routes_are_named_by_their_links_the_preferred_first_and_each_once() {
         (IpFamily::V6, 1024, six),
         (IpFamily::V6, 2000, fast),
     ] {
-        host.add_default_route(family, DefaultRoute { metric, link });
+        let gateway = (metric == 100).then(|| "192.0.2.1".parse().unwrap());
+        let route = DefaultRoute {
+            metric,
+            link,
+            gateway,
+        };
+        host.add_default_route(family, route);
     }
     let seen = look(&host, &Traces::default());
     assert_eq!(seen.default_routes, ["eth0", "wwan0", "eth1"]);
+    let gateways = |name: &str| seen.links[name].gateways.clone();
+    assert_eq!(
+        gateways("eth0"),
+        ["192.0.2.1".parse::<std::net::IpAddr>().unwrap()]
+    );
+    assert!(gateways("wwan0").is_empty());
 }
 
 #[test]

@@ -16,6 +16,9 @@ use crate::condition::{
 };
 use crate::metadata::timestamp;
 
+/// How many gateways of an uplink the schema has room for.
+const MOST_GATEWAYS: usize = 16;
+
 /// How many leftover addresses are named; all are counted.
 const LEFTOVERS_NAMED: usize = 16;
 
@@ -94,6 +97,9 @@ pub fn to_status(
                 name: uplink.name.clone(),
                 mac: uplink.mac.clone(),
                 subnets: uplink.subnets.clone(),
+                gateways: (uplink.gateways.iter().take(MOST_GATEWAYS))
+                    .map(ToString::to_string)
+                    .collect(),
                 arp_ignore: uplink.arp_ignore,
                 arp_announce: uplink.arp_announce,
             })
@@ -134,6 +140,9 @@ pub fn from_status(status: &NodeProxyStateStatus) -> NodeReport {
                 name: uplink.name.clone(),
                 mac: uplink.mac.clone(),
                 subnets: uplink.subnets.clone(),
+                gateways: (uplink.gateways.iter())
+                    .filter_map(|gateway| gateway.parse().ok())
+                    .collect(),
                 arp_ignore: uplink.arp_ignore,
                 arp_announce: uplink.arp_announce,
             })

@@ -26,12 +26,12 @@ pub(super) fn of_cluster(snapshot: &Snapshot) -> ClusterAddresses {
         }
     }
     let mut ipvs = false;
-    for report in snapshot
-        .nodes
-        .iter()
-        .filter_map(|node| node.view.report.as_ref())
-    {
+    for view in snapshot.nodes.iter().map(|node| &node.view) {
+        let Some(report) = &view.report else { continue };
         ipvs |= report.mode == LiveMode::Ipvs;
+        for gateway in report.uplinks.iter().flat_map(|uplink| &uplink.gateways) {
+            addresses.add(Occupant::Gateway(view.name.clone()), *gateway);
+        }
         let subnets = report.uplinks.iter().flat_map(|uplink| &uplink.subnets);
         for subnet in subnets.filter_map(range) {
             addresses.add_edges_of(subnet);

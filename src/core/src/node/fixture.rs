@@ -35,6 +35,7 @@ pub(super) fn link(kind: Option<&str>, address: &str, arp: (i32, i32)) -> LinkSe
         loopback: false,
         no_arp: false,
         controller: None,
+        gateways: Vec::new(),
         addresses: address
             .split_once('/')
             .map(|(address, length)| {

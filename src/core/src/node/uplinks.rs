@@ -74,6 +74,9 @@ impl UplinkSeen<'_> {
             name: self.name.to_owned(),
             mac: self.link.mac.clone()?,
             subnets: subnets.into_iter().collect(),
+            gateways: (self.link.gateways.iter().copied())
+                .filter(|gateway| is_global(*gateway))
+                .collect(),
             arp_ignore: arp.ignore(),
             arp_announce: arp.announce(),
         })

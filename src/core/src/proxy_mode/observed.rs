@@ -91,6 +91,8 @@ pub struct LinkSeen {
     pub controller: Option<String>,
     /// Its addresses with their prefix lengths.
     pub addresses: Vec<(IpAddr, u8)>,
+    /// The routers that default routes over it lead to.
+    pub gateways: Vec<IpAddr>,
     /// Its ARP sysctls, or why they could not be read.
     pub arp: Result<ArpSeen, String>,
 }

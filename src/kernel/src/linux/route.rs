@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use netlink_packet_core::{NlasIterator, parse_u32};
 use netlink_sys::protocols::NETLINK_ROUTE;
 
@@ -8,9 +10,12 @@ pub(super) const RTM_NEWROUTE: u16 = 24;
 pub(super) const RTM_DELROUTE: u16 = 25;
 const RTM_GETROUTE: u16 = 26;
 const RTA_OIF: u16 = 4;
+const RTA_GATEWAY: u16 = 5;
 const RTA_PRIORITY: u16 = 6;
 const RTA_MULTIPATH: u16 = 9;
 const RTA_TABLE: u16 = 15;
+/// A router of another family: that family, then its address.
+const RTA_VIA: u16 = 18;
 const RT_TABLE_MAIN: u32 = 254;
 const RTN_UNICAST: u8 = 1;
 /// `rtmsg`: family, lengths of destination and source, TOS, table, protocol, scope, type, flags.
@@ -53,36 +58,61 @@ fn decode(payload: &[u8]) -> Result<Option<Vec<DefaultRoute>>, String> {
         .split_at_checked(HEADER)
         .ok_or("a route is shorter than its header")?;
     let mut table = u32::from(header[4]);
-    let (mut metric, mut links) = (0, Vec::new());
+    let (mut metric, mut link, mut gateway) = (0, None, None);
+    let mut hops = Vec::new();
     for attribute in NlasIterator::new(attributes) {
         let attribute = attribute.map_err(|error| error.to_string())?;
         let number = || parse_u32(attribute.value()).map_err(|error| error.to_string());
         match attribute.kind() {
             RTA_TABLE => table = number()?,
             RTA_PRIORITY => metric = number()?,
-            RTA_OIF => links.push(number()?),
-            RTA_MULTIPATH => links.extend(next_hops(attribute.value())?),
-            _ => {}
+            RTA_OIF => link = Some(number()?),
+            RTA_MULTIPATH => hops = next_hops(attribute.value())?,
+            kind => gateway = router(kind, attribute.value()).or(gateway),
         }
     }
+    hops.extend(link.map(|link| (link, gateway)));
     if table != RT_TABLE_MAIN || header[7] != RTN_UNICAST {
         return Ok(None);
     }
-    let ways = links.into_iter().map(|link| DefaultRoute { metric, link });
+    let ways = hops.into_iter().map(|(link, gateway)| DefaultRoute {
+        metric,
+        link,
+        gateway,
+    });
     Ok(Some(ways.collect()))
 }
 
-fn next_hops(mut rest: &[u8]) -> Result<Vec<u32>, String> {
-    let mut links = Vec::new();
+/// The router that an attribute names, if it names one.
+fn router(kind: u16, value: &[u8]) -> Option<IpAddr> {
+    match (kind, value) {
+        (RTA_GATEWAY, address) | (RTA_VIA, [_, _, address @ ..]) => match address.len() {
+            4 => <[u8; 4]>::try_from(address).ok().map(IpAddr::from),
+            16 => <[u8; 16]>::try_from(address).ok().map(IpAddr::from),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Links, each with its router.
+fn next_hops(mut rest: &[u8]) -> Result<Vec<(u32, Option<IpAddr>)>, String> {
+    let mut hops = Vec::new();
     while let Some((hop, _)) = rest.split_at_checked(NEXT_HOP) {
         let length = usize::from(u16::from_ne_bytes([hop[0], hop[1]]));
         if length < NEXT_HOP {
             return Err("a next hop is shorter than its header".to_owned());
         }
-        links.push(u32::from_ne_bytes([hop[4], hop[5], hop[6], hop[7]]));
+        let link = u32::from_ne_bytes([hop[4], hop[5], hop[6], hop[7]]);
+        let mut gateway = None;
+        for attribute in NlasIterator::new(rest.get(NEXT_HOP..length).unwrap_or_default()) {
+            let attribute = attribute.map_err(|error| error.to_string())?;
+            gateway = router(attribute.kind(), attribute.value()).or(gateway);
+        }
+        hops.push((link, gateway));
         rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
     }
-    Ok(links)
+    Ok(hops)
 }
 
 #[cfg(test)]

@@ -145,9 +145,13 @@ impl World {
                     IpFamily::V6 => "-6",
                 };
                 let metric = route.metric.to_string();
-                ip([
-                    family, "route", "add", "default", "dev", name, "metric", &metric,
-                ]);
+                let gateway = route.gateway.map(|gateway| gateway.to_string());
+                let mut words = vec![family, "route", "add", "default"];
+                words.extend(["dev", name, "metric", &metric]);
+                if let Some(gateway) = &gateway {
+                    words.extend(["via", gateway]);
+                }
+                run("ip", &words);
             }
         }
     }

@@ -141,11 +141,14 @@ fn subnets_are_those_with_other_hosts_in_them() {
         eth0.addresses
             .push((address.parse().expect("an address"), length));
     }
+    let gateway = "192.0.2.1".parse().expect("an address");
+    eth0.gateways = vec![gateway, "fe80::9".parse().expect("an address")];
     let observed = ipvs().with_link("eth0", eth0);
     let reported = uplinks(&observed.kernel)[0].report().expect("an uplink");
     assert_eq!(
         reported.subnets,
         ["0.0.0.0/0", "192.0.2.0/24", "2001:db8:0:1::/64"]
     );
+    assert_eq!(reported.gateways, [gateway]);
     assert_eq!((reported.arp_ignore, reported.arp_announce), (1, 2));
 }

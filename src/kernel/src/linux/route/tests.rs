@@ -17,21 +17,40 @@ const HOPS: &[u8] = &[
     8, 0, 0, 0, 9, 0, 0, 0,
 ];
 
-fn route(link: u32) -> DefaultRoute {
-    DefaultRoute { metric: 7, link }
+fn route(link: u32, gateway: Option<&str>) -> DefaultRoute {
+    DefaultRoute {
+        metric: 7,
+        link,
+        gateway: gateway.map(|gateway| gateway.parse().unwrap()),
+    }
 }
 
 #[test]
 fn reads_metric_and_link() {
     let message = [HEADER, TABLE, METRIC, LINK].concat();
     assert!(is_default(&message));
-    assert_eq!(decode(&message), Ok(Some(vec![route(3)])));
+    assert_eq!(decode(&message), Ok(Some(vec![route(3, None)])));
+}
+
+#[test]
+fn reads_the_router_of_either_family() {
+    let router = [8, 0, 5, 0, 10, 9, 0, 1];
+    let message = [HEADER, TABLE, METRIC, LINK, &router].concat();
+    let found = vec![route(3, Some("10.9.0.1"))];
+    assert_eq!(decode(&message), Ok(Some(found)));
+    let mut via = vec![22, 0, 18, 0, 10, 0];
+    via.extend("fe80::9".parse::<std::net::Ipv6Addr>().unwrap().octets());
+    via.extend([0, 0]);
+    let message = [HEADER, TABLE, METRIC, &via, LINK].concat();
+    let found = vec![route(3, Some("fe80::9"))];
+    assert_eq!(decode(&message), Ok(Some(found)));
 }
 
 #[test]
 fn each_next_hop_is_a_way() {
     let message = [HEADER, TABLE, METRIC, HOPS].concat();
-    assert_eq!(decode(&message), Ok(Some(vec![route(3), route(9)])));
+    let ways = vec![route(3, Some("10.9.0.1")), route(9, None)];
+    assert_eq!(decode(&message), Ok(Some(ways)));
 }
 
 #[test]
