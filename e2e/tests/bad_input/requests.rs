@@ -179,7 +179,7 @@ fn merge(object: &mut Value, change: &Value) {
     match (object, change) {
         (Value::Object(object), Value::Object(change)) => {
             for (name, value) in change {
-                merge(&mut object[name], value);
+                merge(object.entry(name).or_insert(Value::Null), value);
             }
         }
         (object, change) => *object = change.clone(),
@@ -315,7 +315,7 @@ fn a_bad_request_changes_nothing(bed: &Bed) {
         (ingress.len() == asks.len() && each).then_some(ingress)
     });
     apply(bed, all(true));
-    told(bed, &asks, name, "RequestNotMet", "which works");
+    told(bed, &asks, name, "RequestNotMet", "");
     let mut after = ingress(bed);
     after.retain(|name, _| name.starts_with("had-"));
     assert_eq!(after, before, "an address was taken away or changed");

@@ -2,19 +2,19 @@
 //! lets through. Each answer names the field and what to write instead, and nothing that worked before is lost.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-#[path = "../cargo/mod.rs"]
 mod cargo;
-#[path = "../mooring/mod.rs"]
 mod mooring;
+#[path = "bad_input/others.rs"]
 mod others;
+#[path = "bad_input/pools.rs"]
 mod pools;
+#[path = "bad_input/requests.rs"]
 mod requests;
 
 use std::path::Path;
 
 use others::{address_rows, proxy_rows};
 use pools::pool_rows;
-
 use serde_json::{Value, json};
 use testbed::Bed;
 
