@@ -2,7 +2,7 @@
 //! the running operator.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -15,8 +15,12 @@ use crate::{cargo, create, object, server};
 /// How long the operator may take to say something, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The operator as a process beside the API server, killed with this value.
-struct Operator(Child);
+/// The operator as a process beside the API server, killed with this value. It has nothing but its own service account, so
+/// that what it may not do shows.
+struct Operator {
+    child: Child,
+    log: PathBuf,
+}
 
 impl Operator {
     fn start(bed: &Bed) -> Self {
@@ -26,29 +30,60 @@ impl Operator {
             .unwrap();
         assert!(status.success());
         let programs = Path::new(env!("CARGO_BIN_EXE_testbed")).parent().unwrap();
+        let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bad-requests.log");
+        let output = std::fs::File::create(&log).unwrap();
         let child = bed
             .command("cp", programs.join("mooring-operator"))
+            .args(["--kubeconfig", &account(bed)])
             .env("POD_NAME", "bad-input")
             .env("POD_NAMESPACE", NAMESPACE)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
             .spawn()
             .unwrap();
-        Self(child)
+        Self { child, log }
     }
 
+    /// Neither ended nor was kept from anything.
     #[track_caller]
-    fn still_runs(&mut self) {
-        let ended = self.0.try_wait().unwrap();
-        assert!(ended.is_none(), "the operator ended: {ended:?}");
+    fn is_well(&mut self) {
+        let log = std::fs::read_to_string(&self.log).unwrap();
+        let ended = self.child.try_wait().unwrap();
+        assert!(ended.is_none(), "the operator ended: {ended:?}\n{log}");
+        let refused: Vec<&str> = log
+            .lines()
+            .filter(|line| line.to_lowercase().contains("forbidden"))
+            .collect();
+        assert!(refused.is_empty(), "{}", refused.join("\n"));
+        assert!(!log.is_empty());
     }
 }
 
 impl Drop for Operator {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
+}
+
+/// A kubeconfig with a token of the operator's service account, as a path inside the bed.
+fn account(bed: &Bed) -> String {
+    let create = ["-n", NAMESPACE, "create", "token", "mooring-operator"];
+    let token = bed.kubectl(&create).unwrap();
+    let config = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "x",
+        "clusters": [{"name": "x", "cluster": {
+            "server": "https://10.77.0.2:6443", "certificate-authority": "ca.crt",
+        }}],
+        "users": [{"name": "x", "user": {"token": token.trim()}}],
+        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+    });
+    let path = "/run/testbed/kubernetes/operator.kubeconfig";
+    std::fs::write(bed.see(Path::new(path)), config.to_string()).unwrap();
+    path.to_owned()
 }
 
 /// What a Service asks for, and the words that say what to do instead.
@@ -280,7 +315,7 @@ fn pool(name: &str, ranges: &Value) -> Value {
 #[test]
 fn the_operator_says_what_is_wrong_and_keeps_what_works() {
     let bed = server("bad-requests");
-    bed.kubectl(&["create", "namespace", NAMESPACE]).unwrap();
+    Mooring::apply(&bed, "manifests");
     // What is published does not wait for kube-proxy here: none runs.
     let ignore = json!({"strictARP": {"policy": "Ignore"}});
     create(&bed, &object("ServiceProxy", "cluster", &ignore)).unwrap();
@@ -289,11 +324,11 @@ fn the_operator_says_what_is_wrong_and_keeps_what_works() {
     create(&bed, &pool("green", &json!([{"cidr": "10.78.0.0/24"}]))).unwrap();
     let mut operator = Operator::start(&bed);
     a_bad_request_changes_nothing(&bed);
-    operator.still_runs();
+    operator.is_well();
     a_bad_request_gets_nothing(&bed);
-    operator.still_runs();
+    operator.is_well();
     pools_say_what_only_the_cluster_shows(&bed);
-    operator.still_runs();
+    operator.is_well();
     drop(operator);
     bed.down().unwrap();
 }
