@@ -14,6 +14,7 @@ mod assignment;
 mod candidate;
 mod eligibility;
 mod endpoints;
+mod judges;
 mod obstacle;
 mod rendezvous;
 

@@ -1,13 +1,16 @@
 //! The owner of every address: sticky, by rendezvous hash, and no node with much more than its share.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use super::candidate::Candidate;
-use super::eligibility::{Berth, Verdict, eligible, unhindered};
-use super::obstacle::{Force, Obstacle};
-use super::rendezvous::{successor, successors};
+use super::eligibility::{Berth, unhindered};
+use super::judges::{Judged, Judges};
+use super::obstacle::Obstacle;
+use super::rendezvous::Scores;
 
 /// Where an address belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,210 +76,175 @@ pub fn bound(addresses: usize, nodes: usize) -> usize {
 ///
 /// - An owner keeps its address while it can. A node that comes back takes nothing away from others, unless the pool is
 ///   `revertive`.
-/// - A new owner is the first of the [`successors`] whose load stays within the [`bound`] over the nodes that could take
+/// - A new owner is the first of the [`successors`](super::successors) whose load stays within the [`bound`] over the nodes that could take
 ///   the address. Addresses that stay where they are count, but are not moved to make room.
-/// - An owner with obstacles that might be misjudged from afar ([`Force::YieldsToBetter`]) keeps the address until there is
+/// - An owner with obstacles that might be misjudged from afar ([`Force::YieldsToBetter`](super::Force::YieldsToBetter)) keeps the address until there is
 ///   a node without.
-pub fn place(berths: &[Berth<'_>], nodes: &[Candidate]) -> BTreeMap<IpAddr, Placement> {
-    let names: BTreeMap<&str, &Candidate> = nodes
-        .iter()
-        .map(|node| (node.name.as_str(), node))
-        .collect();
-    let mut berths: Vec<&Berth<'_>> = berths.iter().collect();
+pub fn place<'a>(berths: &'a [Berth<'a>], nodes: &'a [Candidate]) -> BTreeMap<IpAddr, Placement> {
+    let mut berths: Vec<&'a Berth<'a>> = berths.iter().collect();
     berths.sort_by_key(|berth| berth.ip);
     berths.dedup_by_key(|berth| berth.ip);
 
-    let mut loads = Loads::default();
+    let mut fleet = Fleet::new(nodes);
     let mut placements = BTreeMap::new();
     let (mut open, mut revertive) = (Vec::new(), Vec::new());
     for berth in berths {
-        let present = berth.present.and_then(|name| names.get(name));
+        let present = berth.present.and_then(|name| fleet.number(name));
         if let Some(node) = present
             && !berth.revertive
-            && unhindered(berth, node)
+            && !Judges::is_common(berth)
+            && unhindered(berth, fleet.nodes[node])
         {
-            loads.add(&node.name);
-            placements.insert(berth.ip, on(&node.name, Basis::Kept));
+            placements.insert(berth.ip, fleet.moor(node, Basis::Kept));
             continue;
         }
-        let verdicts = eligible(berth, nodes);
-        match stay(berth, &verdicts) {
-            Some(basis) => {
-                let node = berth.present.unwrap_or_default();
-                let kept = basis == Basis::Kept;
-                loads.add(node);
-                placements.insert(berth.ip, on(node, basis));
-                if berth.revertive && kept {
-                    revertive.push((berth, verdicts));
-                }
-            }
-            None => open.push((berth, verdicts)),
+        let judged = fleet.judges.judge(berth);
+        let stays = present.and_then(|node| Some((node, judged.stay(node)?)));
+        let Some((node, basis)) = stays else {
+            open.push((berth, judged));
+            continue;
+        };
+        if berth.revertive && basis == Basis::Kept {
+            revertive.push((berth, judged));
         }
+        placements.insert(berth.ip, fleet.moor(node, basis));
     }
-    for (berth, verdicts) in open {
-        placements.insert(berth.ip, choose(berth, &verdicts, &mut loads));
+    for (berth, judged) in open {
+        placements.insert(berth.ip, fleet.choose(berth, &judged));
         if berth.revertive {
-            revertive.push((berth, verdicts));
+            revertive.push((berth, judged));
         }
     }
-    revert_all(&revertive, &mut placements, &mut loads);
+    fleet.revert_all(&revertive, &mut placements);
     placements
 }
 
-/// Moves addresses of `revertive` pools until none is left that has room at its first choice. What leaves a node makes room
-/// for others there; each address moves at most once, and to where it stays.
-fn revert_all(
-    revertive: &[(&Berth<'_>, Vec<Verdict<'_>>)],
-    placements: &mut BTreeMap<IpAddr, Placement>,
-    loads: &mut Loads,
-) {
-    let mut away: Vec<(IpAddr, &str, Vec<&str>)> = revertive
-        .iter()
-        .filter_map(|(berth, verdicts)| {
-            let free: Vec<&str> = verdicts
+/// The nodes by name, and how many addresses each one has.
+struct Fleet<'n> {
+    nodes: Vec<&'n Candidate>,
+    numbers: HashMap<&'n str, usize>,
+    loads: Vec<usize>,
+    judges: Judges<'n>,
+}
+
+impl<'n> Fleet<'n> {
+    fn new(all: &'n [Candidate]) -> Self {
+        let mut nodes: Vec<&Candidate> = all.iter().collect();
+        nodes.sort_by(|one, other| one.name.cmp(&other.name));
+        Self {
+            numbers: nodes
                 .iter()
-                .filter(|verdict| verdict.result.is_ok())
-                .map(|verdict| verdict.node)
-                .collect();
-            let first = successor(berth.ip, free.iter().copied())?;
-            Some((berth.ip, first, free))
-        })
-        .collect();
-    loop {
-        let before = away.len();
-        away.retain(|(ip, first, free)| {
-            let Some(Placement::On { node, basis }) = placements.get_mut(ip) else {
-                return false;
-            };
-            if node == first {
-                return false;
-            }
-            loads.remove(node);
-            let room = loads.of(first) < loads.bound(free);
-            loads.add(if room { first } else { node });
-            if room {
-                let from = std::mem::replace(node, (*first).to_owned());
-                match basis {
-                    Basis::Kept => *basis = Basis::Reverted { from },
-                    // It is not there yet: it goes to its first choice at once.
-                    Basis::MovedFrom { .. } => {}
-                    _ => *basis = Basis::FirstChoice,
-                }
-            }
-            !room
-        });
-        if away.len() == before {
-            return;
-        }
-    }
-}
-
-fn on(node: &str, basis: Basis) -> Placement {
-    Placement::On {
-        node: node.to_owned(),
-        basis,
-    }
-}
-
-/// The nodes that can take the address; if there is none, those that are merely cordoned.
-fn takers<'v>(verdicts: &'v [Verdict<'_>]) -> Vec<&'v str> {
-    let those = |wanted: fn(&Verdict<'_>) -> bool| -> Vec<&str> {
-        verdicts
-            .iter()
-            .filter(|verdict| wanted(verdict))
-            .map(|verdict| verdict.node)
-            .collect()
-    };
-    let free = those(|verdict| verdict.result.is_ok());
-    if free.is_empty() {
-        those(|verdict| verdict.force() == Some(Force::TakesNoMore))
-    } else {
-        free
-    }
-}
-
-/// Why the present owner keeps the address; `None` if it does not.
-fn stay(berth: &Berth<'_>, verdicts: &[Verdict<'_>]) -> Option<Basis> {
-    let present = verdicts
-        .iter()
-        .find(|verdict| Some(verdict.node) == berth.present)?;
-    let Err(obstacles) = &present.result else {
-        return Some(Basis::Kept);
-    };
-    let stays = match present.force()? {
-        Force::TakesNoMore => true,
-        Force::YieldsToBetter => takers(verdicts).is_empty(),
-        Force::Leaves => false,
-    };
-    stays.then(|| Basis::KeptDespite(obstacles.clone()))
-}
-
-/// A new owner.
-fn choose(berth: &Berth<'_>, verdicts: &[Verdict<'_>], loads: &mut Loads) -> Placement {
-    let takers = takers(verdicts);
-    let bound = loads.bound(&takers);
-    let order = successors(berth.ip, takers);
-    let chosen = order.iter().find(|node| loads.of(node) < bound);
-    let (Some(chosen), Some(preferred)) = (chosen, order.first()) else {
-        return Placement::Nowhere(Nobody {
-            nodes: verdicts
-                .iter()
-                .map(|verdict| {
-                    let obstacles = verdict.result.clone().err().unwrap_or_default();
-                    (verdict.node.to_owned(), obstacles)
-                })
+                .enumerate()
+                .map(|(number, node)| (node.name.as_str(), number))
                 .collect(),
-        });
-    };
-    loads.add(chosen);
-    let cordoned = verdicts
-        .iter()
-        .any(|verdict| verdict.node == *chosen && verdict.result.is_err());
-    let basis = if let Some(from) = berth.present {
-        Basis::MovedFrom {
-            from: from.to_owned(),
-            because: verdicts
-                .iter()
-                .find(|verdict| verdict.node == from)
-                .and_then(|verdict| verdict.result.clone().err())
-                .unwrap_or_default(),
+            loads: vec![0; nodes.len()],
+            judges: Judges::new(all),
+            nodes,
         }
-    } else if cordoned {
-        Basis::OnlyCordoned
-    } else if chosen == preferred {
-        Basis::FirstChoice
-    } else {
-        Basis::Balanced {
-            preferred: (*preferred).to_owned(),
-            bound,
-        }
-    };
-    on(chosen, basis)
-}
-
-/// How many addresses each node has.
-#[derive(Debug, Default)]
-struct Loads(BTreeMap<String, usize>);
-
-impl Loads {
-    fn of(&self, node: &str) -> usize {
-        self.0.get(node).copied().unwrap_or(0)
     }
 
-    fn add(&mut self, node: &str) {
-        *self.0.entry(node.to_owned()).or_default() += 1;
+    fn number(&self, name: &str) -> Option<usize> {
+        self.numbers.get(name).copied()
     }
 
-    fn remove(&mut self, node: &str) {
-        if let Some(load) = self.0.get_mut(node) {
-            *load = load.saturating_sub(1);
+    fn moor(&mut self, node: usize, basis: Basis) -> Placement {
+        self.loads[node] += 1;
+        Placement::On {
+            node: self.nodes[node].name.clone(),
+            basis,
         }
     }
 
     /// The bound for one address more on these nodes. It leaves room on at least one of them, as it is above the mean.
-    fn bound(&self, nodes: &[&str]) -> usize {
-        let present: usize = nodes.iter().map(|node| self.of(node)).sum();
+    fn bound(&self, nodes: &[usize]) -> usize {
+        let present: usize = nodes.iter().map(|node| self.loads[*node]).sum();
         bound(present + 1, nodes.len())
+    }
+
+    /// A new owner: the first of the [`successors`](super::successors) that has room.
+    fn choose(&mut self, berth: &Berth<'_>, judged: &Judged<'_>) -> Placement {
+        let bound = self.bound(&judged.takers);
+        let mut scores = Scores::of(berth.ip);
+        let (mut preferred, mut chosen) = (None, None);
+        for node in judged.takers.iter().copied() {
+            // Of equal scores the lower name is first, which is the lower number.
+            let score = Some((scores.score(&self.nodes[node].name), Reverse(node)));
+            preferred = preferred.max(score);
+            if self.loads[node] < bound {
+                chosen = chosen.max(score);
+            }
+        }
+        let (Some((_, Reverse(chosen))), Some((_, Reverse(preferred)))) = (chosen, preferred)
+        else {
+            return Placement::Nowhere(judged.nobody());
+        };
+        let basis = if let Some(from) = berth.present {
+            Basis::MovedFrom {
+                from: from.to_owned(),
+                because: self
+                    .number(from)
+                    .map(|node| judged.obstacles(node).to_vec())
+                    .unwrap_or_default(),
+            }
+        } else if !judged.obstacles(chosen).is_empty() {
+            Basis::OnlyCordoned
+        } else if chosen == preferred {
+            Basis::FirstChoice
+        } else {
+            Basis::Balanced {
+                preferred: self.nodes[preferred].name.clone(),
+                bound,
+            }
+        };
+        self.moor(chosen, basis)
+    }
+
+    /// Moves addresses of `revertive` pools until none is left that has room at its first choice. What leaves a node makes
+    /// room for others there; each address moves at most once, and to where it stays.
+    fn revert_all(
+        &mut self,
+        revertive: &[(&Berth<'_>, Rc<Judged<'_>>)],
+        placements: &mut BTreeMap<IpAddr, Placement>,
+    ) {
+        let mut away: Vec<(IpAddr, usize, &Judged<'_>)> = revertive
+            .iter()
+            .filter_map(|(berth, judged)| {
+                let mut scores = Scores::of(berth.ip);
+                let first =
+                    judged.free.iter().copied().max_by_key(|node| {
+                        (scores.score(&self.nodes[*node].name), Reverse(*node))
+                    })?;
+                Some((berth.ip, first, judged.as_ref()))
+            })
+            .collect();
+        loop {
+            let before = away.len();
+            away.retain(|(ip, first, judged)| {
+                let Some(Placement::On { node, basis }) = placements.get_mut(ip) else {
+                    return false;
+                };
+                let Some(here) = self.number(node).filter(|here| here != first) else {
+                    return false;
+                };
+                self.loads[here] -= 1;
+                let room = self.loads[*first] < self.bound(&judged.free);
+                self.loads[if room { *first } else { here }] += 1;
+                if room {
+                    let to = self.nodes[*first].name.clone();
+                    let from = std::mem::replace(node, to);
+                    match basis {
+                        Basis::Kept => *basis = Basis::Reverted { from },
+                        // It is not there yet: it goes to its first choice at once.
+                        Basis::MovedFrom { .. } => {}
+                        _ => *basis = Basis::FirstChoice,
+                    }
+                }
+                !room
+            });
+            if away.len() == before {
+                return;
+            }
+        }
     }
 }
 

@@ -10,11 +10,35 @@ use sha2::{Digest as _, Sha256};
 ///
 /// Agents of different versions run side by side during an upgrade and have to agree, so this never changes.
 pub fn score(node: &str, ip: IpAddr) -> u64 {
-    let digest = Sha256::digest(format!("{node}#{}", ip.to_canonical()));
-    digest
-        .iter()
-        .take(8)
-        .fold(0, |score, byte| score << 8 | u64::from(*byte))
+    Scores::of(ip).score(node)
+}
+
+/// The scores of nodes for one address.
+pub(super) struct Scores {
+    /// `#IP`.
+    suffix: String,
+    text: Vec<u8>,
+}
+
+impl Scores {
+    pub(super) fn of(ip: IpAddr) -> Self {
+        Self {
+            suffix: format!("#{}", ip.to_canonical()),
+            text: Vec::with_capacity(128),
+        }
+    }
+
+    /// The [`score`] of a node.
+    pub(super) fn score(&mut self, node: &str) -> u64 {
+        self.text.clear();
+        self.text.extend_from_slice(node.as_bytes());
+        self.text.extend_from_slice(self.suffix.as_bytes());
+        let digest = Sha256::digest(&self.text);
+        digest
+            .iter()
+            .take(8)
+            .fold(0, |score, byte| score << 8 | u64::from(*byte))
+    }
 }
 
 /// The nodes in the order in which they succeed each other as the owner of an address, whatever order they come in. Of
@@ -22,9 +46,10 @@ pub fn score(node: &str, ip: IpAddr) -> u64 {
 ///
 /// Every agent computes this by itself when the planned owner is gone; nobody has to be asked.
 pub fn successors<'a>(ip: IpAddr, nodes: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut scores = Scores::of(ip);
     let mut scored: Vec<(Reverse<u64>, &str)> = nodes
         .into_iter()
-        .map(|node| (Reverse(score(node, ip)), node))
+        .map(|node| (Reverse(scores.score(node)), node))
         .collect();
     scored.sort_unstable();
     scored.dedup();
