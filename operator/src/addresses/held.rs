@@ -109,9 +109,11 @@ mod tests {
         let mut held = Held::default();
         let now = Instant::now();
         held.fail("a", "no", now);
-        held.tidy(now + FORGOTTEN);
-        assert!(!held.fail("a", "no", now + FORGOTTEN));
-        held.tidy(now + FORGOTTEN + FORGOTTEN);
-        assert!(held.fail("a", "no", now + FORGOTTEN + FORGOTTEN));
+        let later = now + FORGOTTEN;
+        held.tidy(later);
+        assert!(!held.fail("a", "no", later));
+        let much_later = later + FORGOTTEN * 2;
+        held.tidy(much_later);
+        assert!(held.fail("a", "no", much_later));
     }
 }

@@ -20,7 +20,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use mooring_core::external_ip::{Decision, decide};
+use mooring_core::ipam::service::Service;
 use mooring_core::kube_proxy::snapshot::{ObjectName, Timestamp};
+use mooring_core::remediation::NoteKind;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -48,12 +50,16 @@ pub(crate) use metrics::AddressMetrics;
 
 use batch::Batch;
 use held::Held;
+use round::EVERYTHING;
 use source::{Change, Source, Watch};
 use stores::Stores;
 use told::{Occasion, Told};
 
 /// A look without any change.
 const LONGEST_GAP: Duration = Duration::from_secs(60);
+/// Where only nodes change, deciding takes one part in so many of the time, unless that would be too long.
+const SHARE_OF_TIME: u32 = 20;
+const LONGEST_IN_TIME: Duration = Duration::from_secs(3);
 /// While Services are served without end, pools are told of it so often.
 const POOLS_GAP: Duration = Duration::from_secs(5);
 /// So many conditions of addresses are written before it is looked whether a Service waits.
@@ -85,11 +91,13 @@ struct Addresses {
     /// What is carried out.
     decision: Option<Arc<Decision>>,
     /// The decision is about the past.
-    stale: bool,
+    stale: Option<Urgency>,
     /// There may be more to write of the decision.
     unfinished: bool,
     /// When to decide next, at the earliest.
     not_before: Instant,
+    /// The same, for what can wait.
+    in_time: Instant,
     /// When to decide next, though nothing changes.
     wake: Instant,
     /// When pools were written last.
@@ -107,6 +115,15 @@ struct Addresses {
     trouble_said: bool,
 }
 
+/// How soon a change has to be decided on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    /// It says where addresses belong. Nodes take over from each other without asking.
+    InTime,
+    /// A Service may wait for it.
+    Now,
+}
+
 /// Looks after external IPs until dropped; returns only if a watch or a decision has died, which is a bug.
 pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
     let (outbox, notices) = outbox();
@@ -117,6 +134,19 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
     tokio::select! {
         ended = addresses.run(changes) => ended,
         () = delivery => anyhow::bail!("invariant: the loop has the outbox"),
+    }
+}
+
+// === impl Urgency ===
+
+impl Urgency {
+    fn of(change: &Change) -> Self {
+        match change {
+            Change::Nodes(_) | Change::Reports(_) | Change::Agents(_) | Change::Slices(_) => {
+                Self::InTime
+            }
+            _ => Self::Now,
+        }
     }
 }
 
@@ -133,9 +163,10 @@ impl Addresses {
             wanted: BTreeSet::new(),
             stores: Stores::default(),
             decision: None,
-            stale: true,
+            stale: Some(Urgency::Now),
             unfinished: false,
             not_before: now,
+            in_time: now,
             wake: now,
             pools_written: now,
             tidied: now,
@@ -170,23 +201,26 @@ impl Addresses {
     }
 
     fn due(&self) -> Instant {
-        if self.stale {
-            self.not_before
-        } else if self.unfinished {
-            Instant::now()
-        } else {
-            self.wake
+        let stale = self.stale.map(|urgency| match urgency {
+            Urgency::Now => self.not_before,
+            Urgency::InTime => self.in_time,
+        });
+        match stale {
+            Some(due) => due,
+            None if self.unfinished => Instant::now(),
+            None => self.wake,
         }
     }
 
     fn take_in(&mut self, change: Change) {
         self.note_waiting(&change);
         let decides_watches = matches!(change, Change::Antrea(_));
+        let urgency = Urgency::of(&change);
         match self.stores.apply(change) {
             Effect::None => {}
-            Effect::Trust => self.stale = true,
+            Effect::Trust => self.stale = Some(Urgency::Now),
             Effect::Objects => {
-                self.stale = true;
+                self.stale = self.stale.max(Some(urgency));
                 if decides_watches {
                     self.rearrange();
                 }
@@ -200,7 +234,7 @@ impl Addresses {
             return;
         };
         let now = Instant::now();
-        let mut note = |key: &String, service: &mooring_core::ipam::service::Service| {
+        let mut note = |key: &String, service: &Service| {
             let waits = service.load_balancer && service.ingress.is_empty();
             if waits && !self.waiting.contains_key(key) {
                 self.waiting.insert(key.clone(), now);
@@ -242,12 +276,12 @@ impl Addresses {
         let doubts = self.stores.doubts(&self.wanted);
         self.wait_for(doubts);
         if !self.waits_for.is_empty() || !self.context.standing.borrow().leads() {
-            (self.stale, self.unfinished) = (false, false);
+            (self.stale, self.unfinished) = (None, false);
             self.decision = None;
             self.wake = Instant::now() + LONGEST_GAP;
             return Ok(());
         }
-        if self.stale || !self.unfinished {
+        if self.stale.is_some() || !self.unfinished {
             self.decide().await?;
         }
         if let Some(decision) = self.decision.clone() {
@@ -258,7 +292,7 @@ impl Addresses {
 
     /// On a thread of its own: with ten thousand Services it takes longer than the leader's Lease should wait.
     async fn decide(&mut self) -> anyhow::Result<()> {
-        self.stale = false;
+        self.stale = None;
         let began = Instant::now();
         let now = jiff::Timestamp::now();
         let snapshot = self
@@ -275,8 +309,9 @@ impl Addresses {
             let wait = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
             self.wake = self.wake.min(ended + wait.max(Duration::from_secs(1)));
         }
-        // Where deciding is slow, it takes half of the time at most.
+        // Where deciding is slow, it takes half of the time at most, and a small part of it if only nodes change.
         self.not_before = ended + took;
+        self.in_time = ended + (took * SHARE_OF_TIME).min(LONGEST_IN_TIME);
         self.unfinished = true;
         self.decision = Some(Arc::new(decision));
         Ok(())
@@ -285,23 +320,31 @@ impl Addresses {
     /// Writes the next part of a decision: what Services wait for, and if there is nothing of that, a few other things.
     async fn carry_out(&mut self, decision: &Decision) {
         let now = Instant::now();
+        if let Some(next) = self.held.next(now) {
+            self.wake = self.wake.min(next);
+        }
+        if self.held.holds(EVERYTHING, now) {
+            self.unfinished = false;
+            return;
+        }
         let batch = Batch::next(decision, &self.stores, &self.held, now);
         let idle = batch.is_empty();
+        let mut published = HashSet::new();
         if !idle {
             let grips = chores::grips(decision, &self.stores);
             self.write(grips).await;
             let written = self.write(batch.claims).await;
             let statuses = batch.statuses.into_iter();
             let statuses = statuses.filter(|status| status.has_what_it_needs(&written));
-            let published = self.write(statuses.collect()).await;
-            self.write(batch.deletes).await;
-            self.tell(decision, &published);
-            // What is left is decided anew.
-            self.stale = true;
-            self.not_before = self.not_before.min(Instant::now());
-        } else {
-            self.tell(decision, &HashSet::new());
+            published = self.write(statuses.collect()).await;
+            let deleted = self.write(batch.deletes).await;
+            // What is left is decided anew. What failed is tried again when its pause is over.
+            if written.len() + published.len() + deleted.len() > 0 {
+                self.stale = Some(Urgency::Now);
+                self.not_before = self.not_before.min(Instant::now());
+            }
         }
+        self.tell(decision, &published);
         if idle || self.pools_written.elapsed() > POOLS_GAP {
             self.pools_written = Instant::now();
             self.write_pools(decision).await;
@@ -377,7 +420,7 @@ impl Addresses {
             };
             if let Some(headline) = self.told.news(&service.uid, outcome, occasion) {
                 let notice = notice::service(id, &service.uid, headline);
-                if notice.kind == mooring_core::remediation::NoteKind::Warning {
+                if notice.kind == NoteKind::Warning {
                     tracing::warn!(
                         service = %id, reason = notice.reason, note = notice.message, "service has not what it asks for"
                     );

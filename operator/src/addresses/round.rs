@@ -8,15 +8,16 @@ use mooring_core::ipam::object_name;
 use mooring_core::kube_proxy::snapshot::ObjectName;
 use tokio::time::Instant;
 
-use super::Addresses;
 use super::notice;
 use super::write::{Failure, Seen, Write, Written, claim};
+use super::{Addresses, Urgency};
+use crate::cache::Effect;
 use crate::cluster::ApiError;
 
 /// Requests in flight.
 const AT_ONCE: usize = 16;
 /// What stands for all writes where the API server does not answer.
-const EVERYTHING: &str = "everything";
+pub(super) const EVERYTHING: &str = "everything";
 
 // === impl Addresses ===
 
@@ -68,13 +69,15 @@ impl Addresses {
         }
         self.log(write);
         match written {
-            Written::Now(change) => self.take_in(change),
+            Written::Now(change) => self.take_in(*change),
             Written::Gone { key, uid } => {
                 let forgotten = match write {
                     Write::Finalizers { .. } => self.stores.pools.forget(&key, &uid),
                     _ => self.stores.addresses.forget(&key, &uid),
                 };
-                self.stale |= forgotten == crate::cache::Effect::Objects;
+                if forgotten == Effect::Objects {
+                    self.stale = Some(Urgency::Now);
+                }
             }
             Written::Kept => {
                 let text = "its finalizers keep it";
@@ -96,9 +99,9 @@ impl Addresses {
             Failure::Overtaken(read) => {
                 metrics.addresses.wrote(write.kind(), "overtaken");
                 tracing::debug!(object = write.object(), "somebody else was first");
-                self.stale = true;
+                self.stale = Some(Urgency::Now);
                 if let Some(change) = read {
-                    self.take_in(change);
+                    self.take_in(*change);
                 }
                 if self.is_as_seen(write) {
                     self.held.fail(&write.object(), "overtaken", now);

@@ -46,19 +46,17 @@ impl Told {
             State::Assigned => published || last.is_some_and(|last| last.state != State::Assigned),
             State::Pending | State::Withheld | State::AssignedOtherwise => true,
         };
-        if !worth && last.is_none() && outcome.state == State::NotOurs {
-            return None;
-        }
-        let headline = outcome.headline();
+        // How an address came about is history by the next look; what is in the way is not.
+        let headline = (outcome.state != State::Assigned).then(|| outcome.headline());
         let now = Last {
             state: outcome.state,
-            digest: digest(outcome, &headline),
+            digest: digest(outcome, headline.as_ref()),
         };
         if last == Some(now) {
             return None;
         }
         self.last.insert(uid.to_owned(), now);
-        worth.then_some(headline)
+        worth.then(|| headline.unwrap_or_else(|| outcome.headline()))
     }
 
     /// Forgets Services that are gone.
@@ -67,13 +65,10 @@ impl Told {
     }
 }
 
-/// How an address came about is history by the next look; what is in the way is not.
-fn digest(outcome: &Outcome, headline: &Headline) -> u64 {
+fn digest(outcome: &Outcome, headline: Option<&Headline>) -> u64 {
     let mut hasher = DefaultHasher::new();
     outcome.addresses.hash(&mut hasher);
-    if outcome.state != State::Assigned {
-        headline.message.hash(&mut hasher);
-    }
+    headline.map(|headline| &headline.message).hash(&mut hasher);
     hasher.finish()
 }
 

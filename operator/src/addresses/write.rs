@@ -71,7 +71,7 @@ pub(super) enum Write {
 #[derive(Debug)]
 pub(super) enum Written {
     /// The object as it is now.
-    Now(Change),
+    Now(Box<Change>),
     /// The object is gone.
     Gone { key: String, uid: String },
     /// The object is being deleted, and somebody's finalizer keeps it.
@@ -82,7 +82,7 @@ pub(super) enum Written {
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The object is not the one that was decided on. It was read again; `None` if even that failed.
-    Overtaken(Option<Change>),
+    Overtaken(Option<Box<Change>>),
     /// Anything else.
     Error(ApiError),
 }
@@ -156,12 +156,12 @@ impl Write {
     pub(super) async fn carry_out(&self, cluster: &Cluster) -> Result<Written, Failure> {
         match self.send(&cluster.client).await {
             Ok(written) => Ok(written),
-            Err(ApiError::Conflict { .. }) => {
-                Err(Failure::Overtaken(self.read(&cluster.client).await.ok()))
-            }
-            Err(ApiError::NotFound { .. }) if !matches!(self, Self::Create(_)) => {
-                Err(Failure::Overtaken(self.read(&cluster.client).await.ok()))
-            }
+            Err(ApiError::Conflict { .. }) => Err(Failure::Overtaken(
+                self.read(&cluster.client).await.ok().map(Box::new),
+            )),
+            Err(ApiError::NotFound { .. }) if !matches!(self, Self::Create(_)) => Err(
+                Failure::Overtaken(self.read(&cluster.client).await.ok().map(Box::new)),
+            ),
             Err(error) => Err(Failure::Error(error)),
         }
     }
@@ -265,7 +265,7 @@ impl Write {
                 address_now(&bounded(operation, request).await?)
             }
         };
-        Ok(Written::Now(change))
+        Ok(Written::Now(Box::new(change)))
     }
 
     /// The object as it is now.

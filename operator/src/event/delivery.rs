@@ -48,45 +48,38 @@ pub(crate) async fn deliver(
             }
             continue;
         };
-        let pause = {
-            let write = write(&recorder, notice, &metrics);
-            tokio::pin!(write);
-            loop {
-                tokio::select! {
-                    pause = &mut write => break pause,
-                    Some(notice) = notices.recv() => backlog.put(notice, &metrics),
-                }
-            }
+        let turn = async {
+            let unwritten = write(&recorder, notice, &metrics).await;
+            let pause = if unwritten.is_some() { PAUSE } else { GAP };
+            tokio::time::sleep(pause).await;
+            unwritten
         };
-        let pause = tokio::time::sleep(pause);
-        tokio::pin!(pause);
-        loop {
+        tokio::pin!(turn);
+        let unwritten = loop {
             tokio::select! {
-                () = &mut pause => break,
+                unwritten = &mut turn => break unwritten,
                 Some(notice) = notices.recv() => backlog.put(notice, &metrics),
             }
+        };
+        if let Some(notice) = unwritten {
+            backlog.0.push_front(notice);
         }
     }
 }
 
-/// Writes one, and says how long to wait before the next.
-async fn write(recorder: &Recorder, notice: Notice, metrics: &Metrics) -> Duration {
-    let reason = notice.reason;
-    match recorder.write(notice).await {
-        Ok(()) => {
-            metrics.addresses.event("written");
-            GAP
-        }
-        Err(error) => {
-            metrics.addresses.event("failed");
-            metrics.api_error(&error);
-            tracing::debug!(%error, reason, "event not written");
-            match error {
-                ApiError::Unreachable { .. } => PAUSE,
-                _ => GAP,
-            }
-        }
+/// Writes one; what the API server did not answer to is returned, and tried again.
+async fn write(recorder: &Recorder, notice: Notice, metrics: &Metrics) -> Option<Notice> {
+    let Err(error) = recorder.write(notice.clone()).await else {
+        metrics.addresses.event("written");
+        return None;
+    };
+    metrics.api_error(&error);
+    if let ApiError::Unreachable { .. } = error {
+        return Some(notice);
     }
+    metrics.addresses.event("failed");
+    tracing::debug!(%error, reason = notice.reason, "event not written");
+    None
 }
 
 // === impl Outbox ===
