@@ -222,6 +222,11 @@ impl Addresses {
             Effect::Objects => {
                 self.stale = self.stale.max(Some(urgency));
                 if decides_watches {
+                    if self.stores.has_antrea() {
+                        tracing::info!(
+                            "antrea runs here and counts the use of its own pools, so their status is left to it"
+                        );
+                    }
                     self.rearrange();
                 }
             }
