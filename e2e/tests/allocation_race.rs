@@ -51,14 +51,15 @@ fn two_operators_that_do_not_know_of_each_other_give_no_address_twice() {
 
         race.create_everything_at_once(&pools, &mut random).await;
         race.settle("all is created", &mut operators, |view| {
-            let rivals = (RIVALS - 1) * GROUPS;
             let mut open = complaints(view);
-            let without = without_address(view);
-            if view.services.len() != SERVICES || without.len() != rivals {
+            let mut losers = without_address(view);
+            // Of these, somebody who asked for nothing special may have been first.
+            losers.retain(|name| !name.starts_with("low-"));
+            if view.services.len() != SERVICES || losers.len() != (RIVALS - 1) * GROUPS {
                 open.push(format!(
-                    "{} Services, {} without an address, not {rivals}: {without:?}",
+                    "{} Services, {} without an address: {losers:?}",
                     view.services.len(),
-                    without.len(),
+                    losers.len(),
                 ));
             }
             open.extend(pairs_that_do_not_share(view));

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use testbed::Bed;
 
+use super::objects::NAMESPACE;
+
 const NODES: [&str; 3] = ["n1", "n2", "n3"];
 /// The nodes' own subnet; the pools of [`super::objects`] are in it.
 const SUBNET: &str = "172.16.0.0/12";
@@ -12,9 +14,12 @@ const LONG_AGO: &str = "2026-01-01T10:00:00Z";
 /// Makes everything.
 pub(super) fn populate(bed: &Bed) {
     // No controller manager runs here that would make accounts, and no Pod is accepted without.
-    let mut before = vec![json!({
-        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "mooring-system"}
-    })];
+    let mut before = Vec::new();
+    for namespace in [NAMESPACE, "mooring-system"] {
+        before.push(json!({
+            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}
+        }));
+    }
     for namespace in ["kube-system", "mooring-system"] {
         before.push(json!({
             "apiVersion": "v1", "kind": "ServiceAccount",

@@ -8,8 +8,8 @@ use mooring_core::ipam::request::annotation::{IPS, POOL, SHARE};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-/// Where all Services of a story are.
-pub(crate) const NAMESPACE: &str = "default";
+/// Where all Services of a story are, and no other.
+pub(crate) const NAMESPACE: &str = "shop";
 
 /// A pool of 1 to 1024 addresses in the nodes' subnet.
 #[derive(Debug, Clone, PartialEq, Eq)]

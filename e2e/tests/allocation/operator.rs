@@ -13,6 +13,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::cargo;
 
+/// An operator that takes longer to say how it is hangs.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// How an operator is started, each time.
 #[derive(Debug, Clone)]
 pub(crate) struct Replica<'a> {
@@ -114,7 +117,8 @@ impl<'a> Replica<'a> {
 
     /// The sum of a metric over all its labels; `None` while it does not answer, or has no such metric.
     pub(crate) async fn metric(&self, name: &str) -> Option<f64> {
-        let text = self.metrics().await.ok()?;
+        let answer = tokio::time::timeout(PATIENCE, self.metrics()).await;
+        let text = answer.ok()?.ok()?;
         let values: Vec<f64> = text
             .lines()
             .filter(|line| line.starts_with(name))

@@ -103,7 +103,9 @@ impl Watching {
             if open.is_empty() {
                 return Ok(());
             }
-            if timeout_at(deadline, self.view.changed()).await.is_err() {
+            // A timeout alone would let changes that never end win for ever.
+            let changed = timeout_at(deadline, self.view.changed()).await;
+            if changed.is_err() || Instant::now() > deadline {
                 let (count, some) = (open.len(), &open[..open.len().min(MENTIONED)]);
                 return Err(format!(
                     "{count} are missing after {limit:?}, such as:\n{}",
