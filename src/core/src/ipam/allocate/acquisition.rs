@@ -65,6 +65,8 @@ pub(super) fn acquire(
     }
     if !may {
         case.wanting.clone_from(&request.families);
+        let stays = case.addresses().into_iter().map(Note::Stays);
+        case.notes.extend(stays.collect::<Vec<_>>());
     }
     for family in case.open() {
         if let Some(address) = case.fallback.get(&family).copied() {
