@@ -187,9 +187,10 @@ remedies [{message, command}], incomplete.
 Exit status: 0 explained, 1 there is no such Service, or the argument is none, 2 could not tell, or not completely (an error, or
 a missing permission).
 
-Permissions: list services, nodes, namespaces, pods, endpointslices (discovery.k8s.io), servicecidrs (networking.k8s.io),
-externalippools, externalips, nodeproxystates (mooring.dev), externalippools (crd.antrea.io); get serviceproxies (mooring.dev),
-the endpoints of Service default/kubernetes, and ConfigMap antrea-config where Antrea runs.")]
+Permissions: list services, nodes, pods, daemonsets (apps), endpointslices (discovery.k8s.io), servicecidrs
+(networking.k8s.io), externalippools, externalips, nodeproxystates (mooring.dev), externalippools (crd.antrea.io), and
+namespaces where a pool has a namespaceSelector; get serviceproxies (mooring.dev), and ConfigMap antrea-config where Antrea
+runs.")]
 pub(crate) struct ExplainArguments {
     /// A Service as NAME, NAMESPACE/NAME or svc/NAME; or an IP address in any spelling
     #[arg(value_name = "SERVICE|IP")]
