@@ -16,4 +16,5 @@ mod pool_state;
 mod snapshot;
 
 pub use decision::{Berthed, Decision, NodeVerdict, PoolState, decide};
+pub use occupied::of_cluster;
 pub use snapshot::{ClusterNode, Known, Networks, Said, Snapshot};

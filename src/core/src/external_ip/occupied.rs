@@ -7,7 +7,7 @@ use crate::proxy_mode::LiveMode;
 
 /// What belongs to nodes, the API server, and the ranges of Services and Pods. A range that cannot be read is none: the API
 /// server lets none of these through.
-pub(super) fn of_cluster(snapshot: &Snapshot) -> ClusterAddresses {
+pub fn of_cluster(snapshot: &Snapshot) -> ClusterAddresses {
     let mut addresses = ClusterAddresses::default();
     for address in &snapshot.networks.api_servers {
         addresses.add(Occupant::ApiServer, *address);
