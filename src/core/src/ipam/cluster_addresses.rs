@@ -3,6 +3,7 @@
 //! In mode ipvs an external IP becomes an address of every node. One that equals the address of a host cuts all nodes off
 //! from that host: the API server, the gateway, another node.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -87,6 +88,8 @@ impl fmt::Display for Occupant {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterAddresses {
     entries: Vec<(Occupant, AddressRange)>,
+    /// The same, to find them.
+    known: HashSet<(Occupant, AddressRange)>,
 }
 
 /// What no pool can hand out, in any cluster.
@@ -107,11 +110,14 @@ const NOT_UNICAST: [(&str, &str); 8] = [
 impl Default for ClusterAddresses {
     /// Those that no cluster can use.
     fn default() -> Self {
-        let entries = NOT_UNICAST
+        let entries: Vec<_> = NOT_UNICAST
             .into_iter()
             .filter_map(|(cidr, what)| Some((Occupant::NotUnicast(what), network(cidr)?)))
             .collect();
-        Self { entries }
+        Self {
+            known: entries.iter().cloned().collect(),
+            entries,
+        }
     }
 }
 
@@ -130,7 +136,7 @@ impl ClusterAddresses {
     /// Adds a range.
     pub fn add_range(&mut self, occupant: Occupant, range: AddressRange) {
         let entry = (occupant, range);
-        if !self.entries.contains(&entry) {
+        if self.known.insert(entry.clone()) {
             self.entries.push(entry);
         }
     }

@@ -1,5 +1,7 @@
 //! From the books to claims.
 
+use std::borrow::Cow;
+
 use super::ledger::{Entry, Ledger, Tenant};
 use crate::ipam::claim::{Claim, Holder};
 use crate::ipam::plan::{Plan, World};
@@ -32,32 +34,47 @@ pub(super) fn complete(world: &World<'_>, mut ledger: Ledger<'_>, plan: &mut Pla
         } else {
             plan.usage.entry(entry.pool.clone()).or_default().used += 1;
         }
+        if entry.original.is_some_and(|original| says(original, entry)) {
+            continue;
+        }
         let claim = Claim {
             address,
             pool: entry.pool.clone(),
-            holders: entry.tenants.iter().map(holder).collect(),
+            holders: entry
+                .tenants
+                .iter()
+                .map(|tenant| holder(tenant).into_owned())
+                .collect(),
             released: entry.released.clone(),
         };
-        match entry {
-            Entry { original: None, .. } => plan.create.push(claim),
-            Entry {
-                original: Some(original),
-                ..
-            } if **original != claim => plan.update.push(claim),
-            Entry { .. } => {}
+        match entry.original {
+            None => plan.create.push(claim),
+            Some(_) => plan.update.push(claim),
         }
     }
 }
 
+/// Whether the claim is already what it is to be.
+fn says(original: &Claim, entry: &Entry<'_>) -> bool {
+    original.pool == entry.pool
+        && original.released == entry.released
+        && original.holders.len() == entry.tenants.len()
+        && original
+            .holders
+            .iter()
+            .zip(&entry.tenants)
+            .all(|(said, tenant)| *said == *holder(tenant))
+}
+
 /// What the claim says about a Service. Of one that goes away it says what it said: who changed and who did not decides
 /// who may stay. So does the key of one that cannot be here with its new key.
-fn holder(tenant: &Tenant<'_>) -> Holder {
+fn holder<'t>(tenant: &'t Tenant<'_>) -> Cow<'t, Holder> {
     match tenant.recorded {
-        Some(recorded) if tenant.leaving => recorded.clone(),
-        Some(recorded) if tenant.refusal.is_some() => Holder {
+        Some(recorded) if tenant.leaving => Cow::Borrowed(recorded),
+        Some(recorded) if tenant.refusal.is_some() => Cow::Owned(Holder {
             share: recorded.share.clone(),
             ..Holder::clone(&tenant.current)
-        },
-        _ => Holder::clone(&tenant.current),
+        }),
+        _ => Cow::Borrowed(&tenant.current),
     }
 }

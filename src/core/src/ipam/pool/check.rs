@@ -32,9 +32,8 @@ pub struct Pool {
 impl Pool {
     /// Whether addresses are handed out of it at all.
     pub fn is_open(&self) -> bool {
-        self.problems
-            .iter()
-            .all(|problem| problem.severity() != Severity::Pool)
+        let worst = self.problems.first();
+        worst.is_none_or(|problem| problem.severity() != Severity::Pool)
     }
 
     /// Whether it is being deleted.
