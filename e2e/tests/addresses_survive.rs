@@ -18,6 +18,9 @@ use testbed::protocol::Request;
 use testbed::spec::{Proxy, StrictArp};
 use watch::Watch;
 
+/// The pool that most stories take addresses from.
+const COMMON: &str = "common";
+
 /// With the Lease held like this a replica takes over from one that is gone without a word in at most 6 + 2 x 1 s.
 const LEASE: [&str; 3] = ["--lease-duration=6", "--lease-renew=1", "--lease-retry=1"];
 
@@ -31,6 +34,7 @@ fn addresses_survive_what_happens_to_them_and_to_the_operator() {
     let cluster = Cluster::on(bed);
     let mooring = Mooring::install(&cluster.bed);
     mooring.wait_until_safe();
+    mooring.create(&pool(COMMON, "10.77.0.200", "10.77.0.209"));
     for (story, run) in STORIES {
         tell(story, || run(&cluster, &mooring));
     }
@@ -99,11 +103,10 @@ fn expect_released_once(watch: &Watch, address: &str, service: &str) {
 
 /// Another type, another class, no annotation any more, and no Service any more: all while no operator runs.
 fn released_while_down(cluster: &Cluster, mooring: &Mooring<'_>) {
-    mooring.create(&pool("absence", "10.77.0.200", "10.77.0.209"));
     let names = ["kept", "retyped", "reclassed", "unnamed", "deleted"];
     let mut addresses = BTreeMap::new();
     for name in names {
-        mooring.create(&service_of(name, "absence"));
+        mooring.create(&service_of(name, COMMON));
         addresses.insert(name, mooring.address_of(name));
     }
     let distinct: BTreeSet<&String> = addresses.values().collect();
@@ -141,12 +144,12 @@ fn released_while_down(cluster: &Cluster, mooring: &Mooring<'_>) {
         assert_ne!(kind, "DELETED");
         assert_eq!(object["spec"], kept, "the claim that stays was changed");
     }
-    mooring.wait_for_usage(&format!("{POOLS}/absence"), 10, 1);
+    mooring.wait_for_usage(&format!("{POOLS}/{COMMON}"), 10, 1);
 }
 
 /// Every replica gets SIGKILL, and in the same moment a Service goes.
 fn deleted_as_operators_are_killed(cluster: &Cluster, mooring: &Mooring<'_>) {
-    mooring.create(&service_at("killed", "absence", "10.77.0.208"));
+    mooring.create(&service_at("killed", COMMON, "10.77.0.208"));
     mooring.wait_for_published("killed", &["10.77.0.208"]);
     let claims = watch_claims(cluster, "killed", "10.77.0.208");
     let killed = std::thread::scope(|scope| {
@@ -160,7 +163,7 @@ fn deleted_as_operators_are_killed(cluster: &Cluster, mooring: &Mooring<'_>) {
 }
 
 fn edited_by_hand(_: &Cluster, mooring: &Mooring<'_>) {
-    mooring.create(&service_at("edited", "absence", "10.77.0.205"));
+    mooring.create(&service_at("edited", COMMON, "10.77.0.205"));
     mooring.wait_for_published("edited", &["10.77.0.205"]);
     let uid = mooring.external_ip("10.77.0.205")["metadata"]["uid"].take();
     for wrong in [
@@ -223,7 +226,7 @@ fn foreign_status(_: &Cluster, mooring: &Mooring<'_>) {
 }
 
 fn typo(cluster: &Cluster, mooring: &Mooring<'_>) {
-    mooring.create(&service_at("careless", "absence", "10.77.0.203"));
+    mooring.create(&service_at("careless", COMMON, "10.77.0.203"));
     mooring.wait_for_published("careless", &["10.77.0.203"]);
     let services = Watch::on(&cluster.bed, "careless", &["service", "careless"]);
     wait_for("the watch has begun", || !services.seen().is_empty());
@@ -372,7 +375,7 @@ fn overlapping_pools(_: &Cluster, mooring: &Mooring<'_>) {
 /// The worst moment for the others: right after the leader has renewed its Lease.
 fn power_cut(cluster: &Cluster, mooring: &Mooring<'_>) {
     mooring.set_operator_flags(&LEASE);
-    mooring.create(&service_of("before", "absence"));
+    mooring.create(&service_of("before", COMMON));
     let before = mooring.address_of("before");
     let leader = mooring.leader();
     let (holder, renewed) = mooring.lease();
@@ -384,7 +387,7 @@ fn power_cut(cluster: &Cluster, mooring: &Mooring<'_>) {
         .order(&Request::Kill(leader.node.clone()))
         .unwrap();
     let cut = Instant::now();
-    mooring.create(&service_of("at-that-moment", "absence"));
+    mooring.create(&service_of("at-that-moment", COMMON));
     let address = mooring.address_of("at-that-moment");
     let took = cut.elapsed();
     println!(
@@ -405,7 +408,7 @@ fn power_cut(cluster: &Cluster, mooring: &Mooring<'_>) {
         cut.elapsed().as_secs()
     );
     let later = Instant::now();
-    mooring.create(&service_of("later", "absence"));
+    mooring.create(&service_of("later", COMMON));
     mooring.address_of("later");
     println!(
         "later has an address after {:.1} s",
