@@ -145,6 +145,8 @@ fn released_while_down(cluster: &Cluster, mooring: &Mooring<'_>) {
         assert_eq!(object["spec"], kept, "the claim that stays was changed");
     }
     mooring.wait_for_usage(&format!("{POOLS}/{COMMON}"), 10, 1);
+    // It asks nobody now, so that the first pool with autoAssign would serve it.
+    mooring.delete("service/unnamed");
 }
 
 /// Every replica gets SIGKILL, and in the same moment a Service goes.

@@ -78,6 +78,9 @@ fn an_operator_that_is_killed_again_and_again_loses_and_doubles_nothing() {
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
             operator = replica.start();
+            if (kill + 1) % 10 == 0 {
+                println!("{} kills in {:?}", kill + 1, begin.elapsed());
+            }
         }
         end.send(()).unwrap();
         let changes = changing.await.unwrap();

@@ -11,7 +11,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use mooring_api::{ExternalIP, ExternalIPPool};
 use serde::de::DeserializeOwned;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -39,26 +39,27 @@ impl Watching {
         let (changes, mut incoming) = mpsc::unbounded_channel::<Change>();
         let (sender, view) = watch::channel(View::new(pools));
         let services: Api<Service> = Api::namespaced(client.clone(), NAMESPACE);
+        let (seen, listed): (Vec<_>, Vec<_>) = (0..3).map(|_| oneshot::channel()).unzip();
+        let [services_seen, berths_seen, pools_seen] = seen.try_into().unwrap();
         let mut tasks = JoinSet::new();
-        let (listed, mut all_listed) = mpsc::channel(1);
         tasks.spawn(follow(
             services,
             changes.clone(),
-            listed.clone(),
+            services_seen,
             View::service,
             View::no_service,
         ));
         tasks.spawn(follow(
             Api::<ExternalIP>::all(client.clone()),
             changes.clone(),
-            listed.clone(),
+            berths_seen,
             View::berth,
             View::no_berth,
         ));
         tasks.spawn(follow(
             Api::<ExternalIPPool>::all(client.clone()),
             changes,
-            listed,
+            pools_seen,
             View::usage,
             |view, name| drop(view.usage.remove(name)),
         ));
@@ -73,8 +74,8 @@ impl Watching {
                 });
             }
         });
-        for _ in 0..3 {
-            all_listed.recv().await.unwrap();
+        for listed in listed {
+            listed.await.unwrap();
         }
         Self {
             client: client.clone(),
@@ -178,7 +179,7 @@ impl Watching {
 async fn follow<K>(
     api: Api<K>,
     changes: mpsc::UnboundedSender<Change>,
-    listed: mpsc::Sender<()>,
+    listed: oneshot::Sender<()>,
     there: fn(&mut View, &K),
     gone: fn(&mut View, &str),
 ) where
@@ -186,6 +187,7 @@ async fn follow<K>(
 {
     let stream = watcher(api, watcher::Config::default());
     pin_mut!(stream);
+    let mut listed = Some(listed);
     let mut known = BTreeSet::new();
     let mut relisted = BTreeSet::new();
     while let Some(event) = stream.next().await {
@@ -205,7 +207,9 @@ async fn follow<K>(
                     send(Box::new(move |view| gone(view, &name)));
                 }
                 known.clone_from(&relisted);
-                let _ = listed.try_send(());
+                if let Some(listed) = listed.take() {
+                    let _ = listed.send(());
+                }
             }
             Ok(Event::Apply(object)) => {
                 known.insert(object.name_any());
