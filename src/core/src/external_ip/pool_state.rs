@@ -1,6 +1,6 @@
 //! What the statuses of pools are to say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::berths::{Harbour, Planned, samples};
@@ -11,7 +11,7 @@ use crate::ipam::plan::{self, Plan};
 use crate::ipam::pool::{Pool, PoolId, Usage};
 use crate::ipam::range::Count;
 use crate::ipam::reason::NodesEligibleReason;
-use crate::placement::{Candidate, Force, Obstacle, Verdict, eligible};
+use crate::placement::{Force, Obstacle, Verdict, eligible};
 
 /// How many addresses are looked at to tell which nodes can have those of a pool.
 const SAMPLES: usize = 16;
@@ -63,18 +63,20 @@ fn usage(pool: &Pool, counted: plan::Usage) -> Usage {
 /// some of its addresses.
 fn nodes_eligible(harbour: &Harbour<'_>, pool: &Pool) -> Condition {
     let selector = &pool.spec.node_selector;
-    let selected: Vec<Candidate> = harbour
+    let selected: BTreeSet<&str> = harbour
         .candidates
         .iter()
         .filter(|node| selector.selects(&node.labels))
-        .cloned()
+        .map(|node| node.name.as_str())
         .collect();
     if selected.is_empty() {
         return none_selected(harbour, pool);
     }
     let mut best: BTreeMap<&str, Vec<Obstacle>> = BTreeMap::new();
     for sample in samples(pool, &harbour.candidates, SAMPLES) {
-        for verdict in eligible(&harbour.berth(sample, &pool.id, &[]), &selected) {
+        let berth = harbour.berth(sample, &pool.id, &[]);
+        let verdicts = eligible(&berth, &harbour.candidates).into_iter();
+        for verdict in verdicts.filter(|verdict| selected.contains(verdict.node)) {
             keep_better(&mut best, verdict);
         }
     }
