@@ -174,6 +174,10 @@ pub struct ServiceReference {
     pub ports: Vec<Port>,
     /// Its `externalTrafficPolicy`. With `Local` only nodes with an endpoint of the Service can have the address.
     pub traffic_policy: TrafficPolicy,
+    /// It asked for Mooring, by an annotation or its class. If it does so no more, it gives the address back; one that was
+    /// given the address unasked keeps it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asked: bool,
     /// With whom it shares the address. Absent: with nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<Share>,

@@ -91,6 +91,29 @@ fn a_service_that_does_not_ask_is_taken_only_by_a_pool_with_auto_assign() {
 }
 
 #[test]
+fn a_service_that_stops_asking_gives_its_address_back_and_one_that_never_asked_keeps_it() {
+    let mut cluster = blue();
+    cluster.pool("auto", &["10.20.0.2"], |spec| spec.auto_assign = true);
+    cluster.service("asks", "blue", |_| ());
+    cluster.service("unasked", "", |_| ());
+    cluster.settle();
+    assert_eq!(cluster.addresses("unasked"), ["10.20.0.2"]);
+    let given = cluster.addresses("asks");
+
+    cluster.pool("auto", &["10.20.0.2"], |_| ());
+    cluster.service("asks", "", |_| ());
+    cluster.settle();
+    assert_eq!(cluster.outcome("asks").state, State::NotOurs);
+    assert_eq!(cluster.notes("asks"), ["NoAutoAssign"]);
+    assert_eq!(cluster.addresses("asks"), [""; 0]);
+    assert_eq!(cluster.addresses("unasked"), ["10.20.0.2"]);
+
+    cluster.service("asks", "blue", |_| ());
+    cluster.settle();
+    assert_eq!(cluster.addresses("asks"), given, "nobody took it meanwhile");
+}
+
+#[test]
 fn a_pool_for_other_namespaces_or_services_gives_nothing() {
     let mut cluster = Cluster::default();
     cluster.pool("team", &["10.0.0.1"], |spec| {

@@ -36,6 +36,7 @@ fn new_services(number: usize) -> (Decision, Stores) {
             uid: service.uid.clone(),
             ports: Vec::new(),
             share: None,
+            asked: true,
             traffic_policy: TrafficPolicy::Cluster,
         };
         decision.create.push(Berthed {

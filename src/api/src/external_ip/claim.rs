@@ -128,6 +128,7 @@ fn holder(reference: &ServiceReference) -> Holder {
             TrafficPolicy::Cluster => service::TrafficPolicy::Cluster,
             TrafficPolicy::Local => service::TrafficPolicy::Local,
         },
+        asked: reference.asked,
     }
 }
 
@@ -152,6 +153,7 @@ fn reference(holder: &Holder) -> ServiceReference {
             service::TrafficPolicy::Cluster => TrafficPolicy::Cluster,
             service::TrafficPolicy::Local => TrafficPolicy::Local,
         },
+        asked: holder.asked,
         share: holder.share.as_ref().map(|share| match share {
             request::Share::Key(key) => Share {
                 key: Some(key.clone()),

@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use super::pool::PoolId;
-use super::request::{Request, Share};
+use super::request::{self, Request, Share};
 use super::service::{Service, ServicePort, TrafficPolicy};
 use crate::kube_proxy::snapshot::{ObjectName, Timestamp};
 
@@ -37,6 +37,9 @@ pub struct Holder {
     pub share: Option<Share>,
     /// Which nodes can serve it.
     pub traffic_policy: TrafficPolicy,
+    /// It asked for Mooring, by an annotation or its class. If it does so no more, it gives the address back; one that
+    /// never asked keeps it.
+    pub asked: bool,
 }
 
 /// The end of the use of an address.
@@ -60,6 +63,7 @@ impl Holder {
             ports,
             share: request.share.clone(),
             traffic_policy: service.traffic_policy,
+            asked: request.claim != request::Claim::Unasked,
         }
     }
 }

@@ -11,16 +11,18 @@ fn object(address: IpAddr, spec: ExternalIPSpec) -> ExternalIP {
 }
 
 fn claims() -> [Claim; 2] {
-    let holder = |name: &str, share, traffic_policy, ports: &[(service::Protocol, u16)]| Holder {
-        service: ObjectName::new("shop", name),
-        uid: format!("uid-{name}"),
-        ports: ports
-            .iter()
-            .map(|&(protocol, port)| ServicePort { protocol, port })
-            .collect(),
-        share,
-        traffic_policy,
-    };
+    let holder =
+        |name: &str, share: Option<_>, traffic_policy, ports: &[(service::Protocol, u16)]| Holder {
+            service: ObjectName::new("shop", name),
+            uid: format!("uid-{name}"),
+            ports: ports
+                .iter()
+                .map(|&(protocol, port)| ServicePort { protocol, port })
+                .collect(),
+            asked: share.is_some(),
+            share,
+            traffic_policy,
+        };
     let key = Some(request::Share::Key("front".to_owned()));
     [
         Claim {

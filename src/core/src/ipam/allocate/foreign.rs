@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::published;
-use super::standing::{Standing, standing};
+use super::standing::{Past, Standing, standing};
+use crate::ipam::claim::Holder;
 use crate::ipam::plan::World;
 use crate::ipam::pool::Pool;
 use crate::kube_proxy::snapshot::ObjectName;
@@ -14,10 +15,12 @@ use crate::kube_proxy::snapshot::ObjectName;
 ///
 /// The pools need not be checked against these addresses.
 pub fn foreign(world: &World<'_>) -> Vec<(IpAddr, ObjectName)> {
-    let mut claimed: HashMap<&str, Vec<IpAddr>> = HashMap::with_capacity(world.claims.len());
+    let mut claimed: HashMap<&str, Vec<(IpAddr, &Holder)>> =
+        HashMap::with_capacity(world.claims.len());
     for claim in &world.claims {
         for holder in &claim.holders {
-            claimed.entry(&holder.uid).or_default().push(claim.address);
+            let of_service = claimed.entry(&holder.uid).or_default();
+            of_service.push((claim.address, holder));
         }
     }
     let declared = |address: &IpAddr| {
@@ -29,15 +32,18 @@ pub fn foreign(world: &World<'_>) -> Vec<(IpAddr, ObjectName)> {
         if service.ingress.is_empty() {
             continue;
         }
-        let claims = claimed.get(service.uid.as_str());
+        let claims = claimed
+            .get(service.uid.as_str())
+            .map_or(&[][..], Vec::as_slice);
         let unclaimed: HashSet<IpAddr> = published(service)
-            .filter(|address| !claims.is_some_and(|claims| claims.contains(address)))
+            .filter(|address| !claims.iter().any(|(claimed, _)| claimed == address))
             .filter(declared)
             .collect();
         if unclaimed.is_empty() {
             continue;
         }
-        let standing = standing(world, service, claims.is_some(), &mut Vec::new());
+        let past = Past::of(claims.iter().map(|(_, holder)| *holder));
+        let standing = standing(world, service, past, &mut Vec::new());
         if matches!(standing, Standing::Alien) {
             found.extend(
                 unclaimed

@@ -26,6 +26,31 @@ pub(super) enum Standing {
     Alien,
 }
 
+/// What claims say that a Service was to Mooring. Of several, the later one counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Past {
+    /// No claim names it.
+    Nothing,
+    /// It was given an address without asking.
+    Given,
+    /// It asked for its address.
+    Asked,
+}
+
+impl Past {
+    /// By all that claims say about it.
+    pub(super) fn of<'h>(holders: impl IntoIterator<Item = &'h Holder>) -> Self {
+        let of = |holder: &Holder| {
+            if holder.asked {
+                Self::Asked
+            } else {
+                Self::Given
+            }
+        };
+        holders.into_iter().map(of).max().unwrap_or(Self::Nothing)
+    }
+}
+
 /// No labels.
 static NONE: BTreeMap<String, String> = BTreeMap::new();
 
@@ -60,7 +85,8 @@ pub(super) fn cases<'w>(world: &'w World<'w>, ledger: &mut Ledger<'w>) -> Vec<Ca
     let mut cases = Vec::with_capacity(services.len());
     for (number, (service, claimed)) in services.into_iter().zip(claimed).enumerate() {
         let mut notes = Vec::new();
-        let standing = standing(world, service, !claimed.is_empty(), &mut notes);
+        let past = Past::of(claimed.iter().map(|(_, holder)| *holder));
+        let standing = standing(world, service, past, &mut notes);
         let current = match &standing {
             Standing::Ours(request) => Some(Rc::new(Holder::of(service, request))),
             Standing::Former | Standing::Alien => None,
@@ -121,14 +147,14 @@ fn home(ledger: &Ledger<'_>, standing: &Standing, address: IpAddr) -> Option<Poo
 pub(super) fn standing(
     world: &World<'_>,
     service: &Service,
-    has_claim: bool,
+    past: Past,
     notes: &mut Vec<Note>,
 ) -> Standing {
     let request = match request::request(service, world.others) {
         Ok(request) => request,
         Err(reason) => {
             // Antrea goes on with the status as it is.
-            let former = has_claim && reason != NotOurs::AntreaServes;
+            let former = past != Past::Nothing && reason != NotOurs::AntreaServes;
             notes.push(Note::NotOurs(reason));
             return if former {
                 Standing::Former
@@ -137,7 +163,8 @@ pub(super) fn standing(
             };
         }
     };
-    if has_claim {
+    let stops_asking = past == Past::Asked && request.claim == Claim::Unasked;
+    if past != Past::Nothing && !stops_asking {
         return Standing::Ours(Rc::new(request));
     }
     match request.claim {
@@ -157,11 +184,15 @@ pub(super) fn standing(
             let usable = |pool: &Pool| pool.spec.auto_assign && pool.spec.allows(&asker).is_ok();
             if !world.pools.iter().any(usable) {
                 notes.push(Note::NoAutoAssign);
-                return Standing::Alien;
+                return if stops_asking {
+                    Standing::Former
+                } else {
+                    Standing::Alien
+                };
             }
         }
     }
-    if service.class.is_none() && is_foreign(world, service) {
+    if past == Past::Nothing && service.class.is_none() && is_foreign(world, service) {
         notes.push(Note::ForeignStatus(
             service.ingress.iter().map(entry_text).collect(),
         ));
