@@ -21,9 +21,6 @@ use watch::Watch;
 /// The pool that most stories take addresses from.
 const COMMON: &str = "common";
 
-/// With the Lease held like this a replica takes over from one that is gone without a word in at most 6 + 2 x 1 s.
-const LEASE: [&str; 3] = ["--lease-duration=6", "--lease-renew=1", "--lease-retry=1"];
-
 #[test]
 fn addresses_survive_what_happens_to_them_and_to_the_operator() {
     let bed = Bed::fixture(env!("CARGO_BIN_EXE_testbed"), "survive")
@@ -376,7 +373,6 @@ fn overlapping_pools(_: &Cluster, mooring: &Mooring<'_>) {
 
 /// The worst moment for the others: right after the leader has renewed its Lease.
 fn power_cut(cluster: &Cluster, mooring: &Mooring<'_>) {
-    mooring.set_operator_flags(&LEASE);
     mooring.create(&service_of("before", COMMON));
     let before = mooring.address_of("before");
     let leader = mooring.leader();

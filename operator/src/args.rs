@@ -31,13 +31,13 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "mooring-operator", value_name = "NAME")]
     pub lease_name: String,
     /// How long the Lease of a leader that has vanished keeps the others waiting
-    #[arg(long, default_value = "15", value_parser = seconds, value_name = "SECONDS")]
+    #[arg(long, default_value = "6", value_parser = seconds, value_name = "SECONDS")]
     pub lease_duration: Duration,
     /// How often the leader renews the Lease; it stops acting when two thirds of the duration pass without success
-    #[arg(long, default_value = "5", value_parser = seconds, value_name = "SECONDS")]
+    #[arg(long, default_value = "1", value_parser = seconds, value_name = "SECONDS")]
     pub lease_renew: Duration,
     /// How often the others look at the Lease, and how soon a failed renewal is tried again
-    #[arg(long, default_value = "2", value_parser = seconds, value_name = "SECONDS")]
+    #[arg(long, default_value = "1", value_parser = seconds, value_name = "SECONDS")]
     pub lease_retry: Duration,
     /// What is logged: error, warn, info, debug or trace, or a filter such as info,mooring_operator=debug
     #[arg(long, env = "LOG_LEVEL", default_value = "info", value_name = "FILTER")]
@@ -82,7 +82,7 @@ mod tests {
     fn every_flag_has_a_default() {
         let arguments = parse(&[]).unwrap();
         assert_eq!(arguments.listen.port(), 8080);
-        assert_eq!(arguments.lease_duration, Duration::from_secs(15));
+        assert_eq!(arguments.lease_duration, Duration::from_secs(6));
     }
 
     #[test]

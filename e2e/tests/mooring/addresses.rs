@@ -192,24 +192,6 @@ impl Mooring<'_> {
         });
     }
 
-    /// Gives the operators these flags, and waits until they run with them.
-    #[track_caller]
-    pub(crate) fn set_operator_flags(&self, flags: &[&str]) {
-        let containers = json!([{"name": "operator", "args": flags}]);
-        let patch = json!({"spec": {"template": {"spec": {"containers": containers}}}});
-        self.bed
-            .kubectl(&[
-                "-n",
-                NAMESPACE,
-                "patch",
-                "deployment/mooring-operator",
-                "-p",
-                &patch.to_string(),
-            ])
-            .unwrap();
-        self.wait_until_ready();
-    }
-
     /// The Lease of the operators: (who holds it, when it was renewed last).
     pub(crate) fn lease(&self) -> (String, String) {
         let spec = self.get(&["-n", NAMESPACE, "lease", "mooring-operator"])["spec"].take();

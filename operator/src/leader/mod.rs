@@ -188,7 +188,7 @@ impl Candidate {
                 self.regained();
                 let wait = match &role {
                     Role::Leading { .. } => self.terms.renew,
-                    _ => self.terms.retry,
+                    _ => self.terms.retry.min(self.silence_left()),
                 };
                 self.publish(role, Contact::Reached);
                 wait
@@ -199,6 +199,15 @@ impl Candidate {
                 self.publish(role, contact);
                 self.terms.retry
             }
+        }
+    }
+
+    /// How much longer the leader would have to be silent for this replica to take over.
+    fn silence_left(&self) -> Duration {
+        let now = self.started.elapsed();
+        match self.watched.decide(&self.terms.identity, now) {
+            Decision::Follow { until, .. } => until.saturating_sub(now),
+            Decision::Acquire | Decision::Renew => self.terms.retry,
         }
     }
 
