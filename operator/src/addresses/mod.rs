@@ -140,6 +140,7 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
 // === impl Urgency ===
 
 impl Urgency {
+    /// What others changed. What was written here was decided already, and only has to be looked over in time.
     fn of(change: &Change) -> Self {
         match change {
             Change::Nodes(_) | Change::Reports(_) | Change::Agents(_) | Change::Slices(_) => {
@@ -213,9 +214,13 @@ impl Addresses {
     }
 
     fn take_in(&mut self, change: Change) {
+        let urgency = Urgency::of(&change);
+        self.learn(change, urgency);
+    }
+
+    fn learn(&mut self, change: Change, urgency: Urgency) {
         self.note_waiting(&change);
         let decides_watches = matches!(change, Change::Antrea(_));
-        let urgency = Urgency::of(&change);
         match self.stores.apply(change) {
             Effect::None => {}
             Effect::Trust => self.stale = Some(Urgency::Now),
@@ -297,7 +302,7 @@ impl Addresses {
 
     /// On a thread of its own: with ten thousand Services it takes longer than the leader's Lease should wait.
     async fn decide(&mut self) -> anyhow::Result<()> {
-        self.stale = None;
+        let urgent = self.stale.take() == Some(Urgency::Now);
         let began = Instant::now();
         let now = jiff::Timestamp::now();
         let snapshot = self
@@ -314,8 +319,9 @@ impl Addresses {
             let wait = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
             self.wake = self.wake.min(ended + wait.max(Duration::from_secs(1)));
         }
-        // Where deciding is slow, it takes half of the time at most, and a small part of it if only nodes change.
-        self.not_before = ended + took;
+        // Where deciding is slow, it takes a third of the time at most while Services come without end, and a small part of
+        // it if nothing waits.
+        self.not_before = if urgent { ended + took * 2 } else { ended };
         self.in_time = ended + (took * SHARE_OF_TIME).min(LONGEST_IN_TIME);
         self.unfinished = true;
         self.decision = Some(Arc::new(decision));
@@ -344,7 +350,8 @@ impl Addresses {
             published = self.write(statuses.collect()).await;
             let deleted = self.write(batch.deletes).await;
             // What is left is decided anew. What failed is tried again when its pause is over.
-            if written.len() + published.len() + deleted.len() > 0 {
+            let done = written.len() + published.len() + deleted.len();
+            if done > 0 && done < wanted(decision) {
                 self.stale = Some(Urgency::Now);
                 self.not_before = self.not_before.min(Instant::now());
             }
@@ -460,4 +467,9 @@ impl Addresses {
             waits_for: self.waits_for.iter().cloned().chain(forbidden).collect(),
         });
     }
+}
+
+/// How many claims and statuses a decision wants written.
+fn wanted(decision: &Decision) -> usize {
+    decision.create.len() + decision.update.len() + decision.delete.len() + decision.statuses.len()
 }

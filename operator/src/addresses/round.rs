@@ -69,14 +69,14 @@ impl Addresses {
         }
         self.log(write);
         match written {
-            Written::Now(change) => self.take_in(*change),
+            Written::Now(change) => self.learn(*change, Urgency::InTime),
             Written::Gone { key, uid } => {
                 let forgotten = match write {
                     Write::Finalizers { .. } => self.stores.pools.forget(&key, &uid),
                     _ => self.stores.addresses.forget(&key, &uid),
                 };
                 if forgotten == Effect::Objects {
-                    self.stale = Some(Urgency::Now);
+                    self.stale = self.stale.max(Some(Urgency::InTime));
                 }
             }
             Written::Kept => {
