@@ -212,7 +212,7 @@ impl Bench<'_> {
 
     async fn add_one_by_one(&mut self, first: usize, operator: &Operator) {
         let mut times = Vec::new();
-        let cpu = operator.cpu();
+        let (cpu, loops) = (operator.cpu(), self.loops().await);
         for index in first..first + LATE {
             self.quiet().await;
             let begin = Instant::now();
@@ -223,6 +223,13 @@ impl Bench<'_> {
         self.quiet().await;
         let each = (operator.cpu() - cpu) / f64::from(u32::try_from(LATE).unwrap());
         println!("one more Service costs {:.0} ms of a core", each * 1000.0);
+        for ((name, before), (_, after)) in loops.into_iter().zip(self.loops().await) {
+            let [count, seconds] = [0, 1].map(|part| after[part] - before[part]);
+            println!(
+                "  {name}: {count} for {LATE} Services, {:.0} ms each",
+                seconds * 1000.0 / count
+            );
+        }
         times.sort_by(f64::total_cmp);
         let median = times[LATE / 2];
         self.table
@@ -230,6 +237,30 @@ impl Bench<'_> {
         self.table
             .row("one more published, longest (ms)", times[LATE - 1], 200.0);
         self.memory("in the end", operator);
+    }
+
+    /// How often the operator's loops turned, and how many seconds that took.
+    async fn loops(&self) -> [(&'static str, [f64; 2]); 2] {
+        let metric = async |name: &str| {
+            let name = format!("mooring_operator_{name}");
+            self.replica.metric(&name).await.unwrap()
+        };
+        [
+            (
+                "decisions about addresses",
+                [
+                    metric("decision_seconds_count").await,
+                    metric("decision_seconds_sum").await,
+                ],
+            ),
+            (
+                "looks of the guard",
+                [
+                    metric("looks_total").await,
+                    metric("look_seconds_total").await,
+                ],
+            ),
+        ]
     }
 
     async fn expect_right(&self) {
