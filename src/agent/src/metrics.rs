@@ -189,6 +189,7 @@ mod tests {
             name: name.to_owned(),
             mac: "02:00:00:00:00:01".to_owned(),
             subnets: vec![],
+            addresses: vec![],
             gateways: vec![],
             arp_ignore,
             arp_announce: 2,

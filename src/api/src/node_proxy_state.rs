@@ -171,6 +171,11 @@ pub struct Uplink {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub subnets: Vec<String>,
+    /// Its addresses in these subnets. They are never handed out as external IPs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub addresses: Vec<String>,
     /// The routers that default routes over it lead to. They are never handed out as external IPs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]

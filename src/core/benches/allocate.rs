@@ -51,6 +51,7 @@ fn node(number: usize) -> ClusterNode {
                     name: "eth0".to_owned(),
                     mac: format!("02:00:00:00:00:{number:02x}"),
                     subnets: vec!["10.0.0.0/8".to_owned()],
+                    addresses: Vec::new(),
                     gateways: Vec::new(),
                     arp_ignore: 1,
                     arp_announce: 2,

@@ -119,6 +119,8 @@ pub struct Uplink {
     pub mac: String,
     /// The subnets of its addresses, as in `192.0.2.0/24`.
     pub subnets: Vec<String>,
+    /// Its addresses in these subnets.
+    pub addresses: Vec<std::net::IpAddr>,
     /// The routers that default routes over it lead to, without link-local addresses.
     pub gateways: Vec<std::net::IpAddr>,
     /// The effective `arp_ignore`: the higher one of `all` and this interface.

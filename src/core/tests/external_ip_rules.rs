@@ -135,9 +135,13 @@ fn a_released_address_has_no_node_and_its_condition_says_until_when_it_rests() {
 #[test]
 fn what_belongs_to_the_cluster_is_not_handed_out() {
     type Change = fn(&mut World);
-    let table: [(&str, Change); 9] = [
+    let table: [(&str, Change); 10] = [
         ("OverlapsNode", |world| {
             world.node("n1").addresses.push(ip("10.0.0.1"))
+        }),
+        ("OverlapsNode", |world| {
+            let report = world.node("n2").view.report.as_mut().unwrap();
+            report.uplinks[0].addresses.push(ip("10.0.0.1"));
         }),
         ("OverlapsGateway", |world| {
             let report = world.node("n1").view.report.as_mut().unwrap();

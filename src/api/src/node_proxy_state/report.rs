@@ -1,5 +1,7 @@
 //! Between a node's report and the status that it is kept in.
 
+use std::net::IpAddr;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff;
 use mooring_core::condition::Condition as Decided;
@@ -16,7 +18,8 @@ use crate::condition::{
 };
 use crate::metadata::timestamp;
 
-/// How many gateways of an uplink the schema has room for.
+/// How many addresses and gateways of an uplink the schema has room for.
+const MOST_ADDRESSES: usize = 64;
 const MOST_GATEWAYS: usize = 16;
 
 /// How many leftover addresses are named; all are counted.
@@ -97,15 +100,24 @@ pub fn to_status(
                 name: uplink.name.clone(),
                 mac: uplink.mac.clone(),
                 subnets: uplink.subnets.clone(),
-                gateways: (uplink.gateways.iter().take(MOST_GATEWAYS))
-                    .map(ToString::to_string)
-                    .collect(),
+                addresses: texts(&uplink.addresses, MOST_ADDRESSES),
+                gateways: texts(&uplink.gateways, MOST_GATEWAYS),
                 arp_ignore: uplink.arp_ignore,
                 arp_announce: uplink.arp_announce,
             })
             .collect(),
     );
     status
+}
+
+fn texts(addresses: &[IpAddr], most: usize) -> Vec<String> {
+    let addresses = addresses.iter().take(most);
+    addresses.map(ToString::to_string).collect()
+}
+
+fn addresses(texts: &[String]) -> Vec<IpAddr> {
+    let parsed = texts.iter().map(|text| text.parse());
+    parsed.filter_map(Result::ok).collect()
 }
 
 /// The report that a status holds. Of the leftovers only those that are named in it come back.
@@ -140,9 +152,8 @@ pub fn from_status(status: &NodeProxyStateStatus) -> NodeReport {
                 name: uplink.name.clone(),
                 mac: uplink.mac.clone(),
                 subnets: uplink.subnets.clone(),
-                gateways: (uplink.gateways.iter())
-                    .filter_map(|gateway| gateway.parse().ok())
-                    .collect(),
+                addresses: addresses(&uplink.addresses),
+                gateways: addresses(&uplink.gateways),
                 arp_ignore: uplink.arp_ignore,
                 arp_announce: uplink.arp_announce,
             })

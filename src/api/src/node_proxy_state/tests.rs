@@ -7,6 +7,7 @@ fn uplink(name: &str, arp_ignore: i32, arp_announce: i32) -> Uplink {
         name: name.to_owned(),
         mac: "52:54:00:77:00:0b".to_owned(),
         subnets: vec!["10.77.0.0/24".to_owned()],
+        addresses: vec!["10.77.0.11".to_owned()],
         gateways: vec!["10.77.0.1".to_owned()],
         arp_ignore,
         arp_announce,

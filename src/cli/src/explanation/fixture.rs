@@ -40,6 +40,7 @@ fn node(name: &str, number: u8) -> ClusterNode {
                     name: "eth0".to_owned(),
                     mac: format!("02:00:00:00:00:{number:02x}"),
                     subnets: vec!["10.0.0.0/16".to_owned()],
+                    addresses: Vec::new(),
                     gateways: Vec::new(),
                     arp_ignore: 1,
                     arp_announce: 2,

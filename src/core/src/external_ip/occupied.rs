@@ -29,6 +29,9 @@ pub fn of_cluster(snapshot: &Snapshot) -> ClusterAddresses {
     for view in snapshot.nodes.iter().map(|node| &node.view) {
         let Some(report) = &view.report else { continue };
         ipvs |= report.mode == LiveMode::Ipvs;
+        for address in report.uplinks.iter().flat_map(|uplink| &uplink.addresses) {
+            addresses.add(Occupant::Node(view.name.clone()), *address);
+        }
         for gateway in report.uplinks.iter().flat_map(|uplink| &uplink.gateways) {
             addresses.add(Occupant::Gateway(view.name.clone()), *gateway);
         }

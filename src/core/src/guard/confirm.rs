@@ -128,6 +128,7 @@ mod tests {
                     name: "eth0".to_owned(),
                     mac: "52:54:00:00:00:01".to_owned(),
                     subnets: Vec::new(),
+                    addresses: Vec::new(),
                     gateways: Vec::new(),
                     arp_ignore,
                     arp_announce: 2,

@@ -63,17 +63,20 @@ impl UplinkSeen<'_> {
     /// As it is reported; `None` if its sysctls could not be read.
     pub(super) fn report(&self) -> Option<Uplink> {
         let arp = self.arp.ok()?;
-        let subnets: BTreeSet<String> = self
-            .link
-            .addresses
-            .iter()
-            .filter(|(address, _)| is_global(*address))
-            .filter_map(|(address, length)| subnet(*address, *length))
-            .collect();
+        let (mut subnets, mut addresses) = (BTreeSet::new(), BTreeSet::new());
+        for (address, length) in &self.link.addresses {
+            if is_global(*address)
+                && let Some(subnet) = subnet(*address, *length)
+            {
+                subnets.insert(subnet);
+                addresses.insert(*address);
+            }
+        }
         Some(Uplink {
             name: self.name.to_owned(),
             mac: self.link.mac.clone()?,
             subnets: subnets.into_iter().collect(),
+            addresses: addresses.into_iter().collect(),
             gateways: (self.link.gateways.iter().copied())
                 .filter(|gateway| is_global(*gateway))
                 .collect(),

@@ -50,6 +50,7 @@ pub fn node(name: &str, subnets: &[&str]) -> ClusterNode {
                     name: "eth0".to_owned(),
                     mac: "02:00:00:00:00:01".to_owned(),
                     subnets: subnets.iter().map(|subnet| (*subnet).to_owned()).collect(),
+                    addresses: Vec::new(),
                     gateways: Vec::new(),
                     arp_ignore: 1,
                     arp_announce: 2,

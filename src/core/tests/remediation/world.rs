@@ -233,6 +233,7 @@ impl World {
                     name: "eth0".to_owned(),
                     mac: "02:00:00:00:00:01".to_owned(),
                     subnets: Vec::new(),
+                    addresses: Vec::new(),
                     gateways: Vec::new(),
                     arp_ignore: i32::from(node.quiet),
                     arp_announce: if node.quiet { 2 } else { 0 },

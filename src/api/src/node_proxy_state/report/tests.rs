@@ -32,6 +32,7 @@ fn report() -> NodeReport {
             name: "eth0".to_owned(),
             mac: "52:54:00:77:00:0b".to_owned(),
             subnets: vec!["192.0.2.0/24".to_owned()],
+            addresses: vec!["192.0.2.11".parse().expect("an address")],
             gateways: vec!["192.0.2.1".parse().expect("an address")],
             arp_ignore: 0,
             arp_announce: 2,

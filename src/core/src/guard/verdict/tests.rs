@@ -51,6 +51,7 @@ fn report(mode: LiveMode, arp_ignore: i32, arp_announce: i32) -> NodeReport {
             name: "eth0".to_owned(),
             mac: "02:00:00:00:00:01".to_owned(),
             subnets: Vec::new(),
+            addresses: Vec::new(),
             gateways: Vec::new(),
             arp_ignore,
             arp_announce,

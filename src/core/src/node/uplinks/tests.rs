@@ -149,6 +149,11 @@ fn subnets_are_those_with_other_hosts_in_them() {
         reported.subnets,
         ["0.0.0.0/0", "192.0.2.0/24", "2001:db8:0:1::/64"]
     );
+    let addresses: Vec<String> = reported.addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        addresses,
+        ["10.9.8.7", "192.0.2.11", "192.0.2.12", "2001:db8:0:1:2::1"]
+    );
     assert_eq!(reported.gateways, [gateway]);
     assert_eq!((reported.arp_ignore, reported.arp_announce), (1, 2));
 }
