@@ -40,6 +40,7 @@ mod location;
 mod logs;
 mod metrics;
 mod survey;
+mod waits;
 mod watches;
 mod world;
 

@@ -32,7 +32,7 @@ use crate::event::{Outbox, Recorder, deliver, outbox};
 use crate::health::Pulse;
 use crate::leader::Standing;
 use crate::metrics::Metrics;
-use crate::world::Missing;
+use crate::waits::Waits;
 
 mod batch;
 mod chores;
@@ -110,9 +110,8 @@ struct Addresses {
     waiting: HashMap<String, Instant>,
     /// What is not allowed, by the kind of request, with the command that allows it.
     forbidden: BTreeMap<String, String>,
-    waits_for: Vec<String>,
-    /// It was logged that something cannot be read.
-    trouble_said: bool,
+    /// What is waited for.
+    waits: Waits,
 }
 
 /// How soon a change has to be decided on.
@@ -175,8 +174,7 @@ impl Addresses {
             told: Told::default(),
             waiting: HashMap::new(),
             forbidden: BTreeMap::new(),
-            waits_for: vec!["the first look at external IPs".to_owned()],
-            trouble_said: false,
+            waits: Waits::at_start("external IPs"),
         };
         addresses.rearrange();
         addresses
@@ -284,8 +282,8 @@ impl Addresses {
             anyhow::bail!("the watch of {source:?} for external IPs has ended");
         }
         let doubts = self.stores.doubts(&self.wanted);
-        self.wait_for(doubts);
-        if !self.waits_for.is_empty() || !self.context.standing.borrow().leads() {
+        self.waits.set(doubts);
+        if !self.waits.is_over() || !self.context.standing.borrow().leads() {
             (self.stale, self.unfinished) = (None, false);
             self.decision = None;
             self.wake = Instant::now() + LONGEST_GAP;
@@ -442,29 +440,17 @@ impl Addresses {
         }
     }
 
-    /// Says in the log what cannot be read, once, and once that all is well.
-    fn wait_for(&mut self, missing: Vec<Missing>) {
-        let failed: Vec<&str> = missing
-            .iter()
-            .filter(|missing| missing.failed)
-            .map(|missing| missing.text.as_str())
-            .collect();
-        if !failed.is_empty() && !self.trouble_said {
-            self.trouble_said = true;
-            tracing::warn!(waits_for = failed.join("; "), "external ips wait");
-        }
-        if missing.is_empty() && self.trouble_said {
-            self.trouble_said = false;
-            tracing::info!("all is known that external ips need");
-        }
-        self.waits_for = missing.into_iter().map(|missing| missing.text).collect();
-    }
-
     fn publish_pulse(&self) {
         let forbidden = self.forbidden.values().cloned();
         self.context.pulse.send_replace(Pulse {
             at: Instant::now(),
-            waits_for: self.waits_for.iter().cloned().chain(forbidden).collect(),
+            waits_for: self
+                .waits
+                .texts()
+                .iter()
+                .cloned()
+                .chain(forbidden)
+                .collect(),
         });
     }
 }

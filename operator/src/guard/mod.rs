@@ -24,8 +24,9 @@ use crate::event::Recorder;
 use crate::health::Pulse;
 use crate::leader::{Outage, Standing};
 use crate::metrics::Metrics;
+use crate::waits::Waits;
 use crate::watches::Watches;
-use crate::world::{Change, Missing, World};
+use crate::world::{Change, World};
 
 mod farewell;
 mod look;
@@ -80,9 +81,7 @@ struct Guard {
     /// Since when everything could be read without a gap.
     observing_since: Option<Timestamp>,
     /// What is waited for.
-    waits_for: Vec<String>,
-    /// It was logged that something cannot be read.
-    trouble_said: bool,
+    waits: Waits,
     /// How long to wait after the next failure.
     pause: Duration,
     /// The last failure that was logged, until something succeeds.
@@ -149,8 +148,7 @@ impl Guard {
             not_before: now,
             wake: now,
             observing_since: None,
-            waits_for: vec!["the first look".to_owned()],
-            trouble_said: false,
+            waits: Waits::at_start("kube-proxy"),
             pause: FIRST_PAUSE,
             failure: None,
             refused: None,
@@ -200,8 +198,8 @@ impl Guard {
         let begin = Instant::now();
         self.not_before = begin + SHORTEST_GAP;
         let doubts = self.world.doubts(&self.views.wanted);
-        self.wait_for(doubts);
-        if !self.waits_for.is_empty() {
+        self.waits.set(doubts);
+        if !self.waits.is_over() {
             self.observing_since = None;
             return;
         }
@@ -234,28 +232,10 @@ impl Guard {
         self.failure = Some(text);
     }
 
-    /// Says in the log what cannot be read, once, and once that all is well.
-    fn wait_for(&mut self, missing: Vec<Missing>) {
-        let failed: Vec<&str> = missing
-            .iter()
-            .filter(|missing| missing.failed)
-            .map(|missing| missing.text.as_str())
-            .collect();
-        if !failed.is_empty() && !self.trouble_said {
-            self.trouble_said = true;
-            tracing::warn!(waits_for = failed.join("; "), "guard waits");
-        }
-        if missing.is_empty() && self.trouble_said {
-            self.trouble_said = false;
-            tracing::info!("guard knows all that it needs");
-        }
-        self.waits_for = missing.into_iter().map(|missing| missing.text).collect();
-    }
-
     fn publish_pulse(&self) {
         self.context.pulse.send_replace(Pulse {
             at: Instant::now(),
-            waits_for: self.waits_for.clone(),
+            waits_for: self.waits.texts().to_vec(),
         });
     }
 
