@@ -17,7 +17,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use mooring_core::external_ip::{Decision, decide};
 use mooring_core::ipam::service::Service;
@@ -59,7 +58,7 @@ use told::{Occasion, Told};
 const LONGEST_GAP: Duration = Duration::from_secs(60);
 /// Where only nodes change, deciding takes one part in so many of the time, unless that would be too long.
 const SHARE_OF_TIME: u32 = 20;
-const LONGEST_IN_TIME: Duration = Duration::from_secs(3);
+const LONGEST_IN_TIME: Duration = Duration::from_millis(1_500);
 /// While Services are served without end, pools are told of it so often.
 const POOLS_GAP: Duration = Duration::from_secs(5);
 /// So many conditions of addresses are written before it is looked whether a Service waits.
@@ -290,7 +289,7 @@ impl Addresses {
             return Ok(());
         }
         if self.stale.is_some() || !self.unfinished {
-            self.decide().await?;
+            self.decide();
         }
         if let Some(decision) = self.decision.clone() {
             self.carry_out(&decision).await;
@@ -298,16 +297,15 @@ impl Addresses {
         Ok(())
     }
 
-    /// On a thread of its own: with ten thousand Services it takes longer than the leader's Lease should wait.
-    async fn decide(&mut self) -> anyhow::Result<()> {
+    /// With ten thousand Services this takes a tenth of a second, which the leader's Lease can wait.
+    fn decide(&mut self) {
         let urgent = self.stale.take() == Some(Urgency::Now);
         let began = Instant::now();
         let now = jiff::Timestamp::now();
         let snapshot = self
             .stores
             .snapshot(Timestamp::from_unix_seconds(now.as_second()));
-        let decision = tokio::task::spawn_blocking(move || decide(&snapshot));
-        let decision = decision.await.context("a decision has failed")?;
+        let decision = decide(&snapshot);
         let took = began.elapsed();
         self.context.metrics.addresses.decided(&decision, took);
         let ended = Instant::now();
@@ -323,7 +321,6 @@ impl Addresses {
         self.in_time = ended + (took * SHARE_OF_TIME).min(LONGEST_IN_TIME);
         self.unfinished = true;
         self.decision = Some(Arc::new(decision));
-        Ok(())
     }
 
     /// Writes the next part of a decision: what Services wait for, and if there is nothing of that, a few other things.
