@@ -48,6 +48,8 @@ pub(crate) struct Berth {
     pub(crate) holders: BTreeMap<String, String>,
     /// Whose it was, while it rests.
     pub(crate) rests: Option<String>,
+    /// Its condition `Announced` says something.
+    pub(crate) announced: bool,
 }
 
 /// The status of a pool.
@@ -274,6 +276,11 @@ impl Berth {
                 .map(|service| (service.name.clone(), service.uid.clone()))
                 .collect(),
             rests: spec.released.as_ref().map(|release| release.name.clone()),
+            announced: object
+                .status
+                .iter()
+                .flat_map(|status| &status.conditions)
+                .any(|condition| condition.type_ == "Announced"),
         }
     }
 }
