@@ -1,6 +1,6 @@
 //! `strict-arp edit` as a shell pipeline sees it: the binary itself.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::process::{Command, Output, Stdio};
 
 const IPVS: &str = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: ipvs\nipvs:\n  strictARP: false\n";
@@ -19,7 +19,11 @@ fn command(arguments: &[&str]) -> Command {
 fn edit(input: &[u8], arguments: &[&str]) -> Output {
     let mut child = command(arguments).spawn().expect("the binary starts");
     let mut stdin = child.stdin.take().expect("piped");
-    stdin.write_all(input).expect("it reads all of its input");
+    match stdin.write_all(input) {
+        // A wrong flag is told before anything is read.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        written => written.expect("it reads all of its input"),
+    }
     drop(stdin);
     child.wait_with_output().expect("it ends")
 }
