@@ -1,8 +1,12 @@
 //! What is written when no Service waits: the statuses and finalizers of pools, and what is said about addresses.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use mooring_api::external_ip::announced_status;
 use mooring_api::{antrea_pool, external_ip_pool};
+use mooring_core::condition::Condition;
 use mooring_core::external_ip::Decision;
 use mooring_core::ipam::object_name;
 use mooring_core::ipam::pool::PoolId;
@@ -124,28 +128,25 @@ fn antrea_statuses(decision: &Decision, stores: &Stores) -> Vec<Write> {
 
 /// What to say about addresses that no node has taken up; at most so many.
 pub(super) fn announcements(
-    decision: &Decision,
+    announced: &BTreeMap<IpAddr, Condition>,
     stores: &Stores,
     now: Timestamp,
     free: impl Fn(&Write) -> bool,
     most: usize,
 ) -> Vec<Write> {
-    let writes = decision
-        .announced
-        .iter()
-        .filter_map(|(address, condition)| {
-            let name = object_name::of(*address);
-            let object = stores.addresses.get(&name)?;
-            let known = &object.value;
-            if known.taken_by.is_some() || known.says(condition) {
-                return None;
-            }
-            let said = known.announced.as_ref();
-            let mut body = announced_status(*address, condition, said, now);
-            // Applied with force, so that it must not meet what a node has said in the meantime.
-            body["metadata"]["uid"] = json!(object.uid);
-            body["metadata"]["resourceVersion"] = json!(object.version);
-            Some(Write::Announced { name, body })
-        });
+    let writes = announced.iter().filter_map(|(address, condition)| {
+        let name = object_name::of(*address);
+        let object = stores.addresses.get(&name)?;
+        let known = &object.value;
+        if known.taken_by.is_some() || known.says(condition) {
+            return None;
+        }
+        let said = known.announced.as_ref();
+        let mut body = announced_status(*address, condition, said, now);
+        // Applied with force, so that it must not meet what a node has said in the meantime.
+        body["metadata"]["uid"] = json!(object.uid);
+        body["metadata"]["resourceVersion"] = json!(object.version);
+        Some(Write::Announced { name, body })
+    });
     writes.filter(free).take(most).collect()
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use mooring_core::external_ip::{Decision, decide};
+use mooring_core::external_ip::Decision;
 use mooring_core::ipam::service::Service;
 use mooring_core::kube_proxy::snapshot::{ObjectName, Timestamp};
 use mooring_core::remediation::NoteKind;
@@ -36,6 +36,7 @@ use crate::waits::Waits;
 mod batch;
 mod chores;
 mod copies;
+mod decided;
 mod held;
 mod metrics;
 mod notice;
@@ -48,6 +49,7 @@ mod write;
 pub(crate) use metrics::AddressMetrics;
 
 use batch::Batch;
+use decided::Decided;
 use held::Held;
 use round::EVERYTHING;
 use source::{Change, Source, Watch};
@@ -88,7 +90,7 @@ struct Addresses {
     wanted: BTreeSet<Source>,
     stores: Stores,
     /// What is carried out.
-    decision: Option<Arc<Decision>>,
+    decided: Option<Arc<Decided>>,
     /// The decision is about the past.
     stale: Option<Urgency>,
     /// There may be more to write of the decision.
@@ -161,7 +163,7 @@ impl Addresses {
             watches: BTreeMap::new(),
             wanted: BTreeSet::new(),
             stores: Stores::default(),
-            decision: None,
+            decided: None,
             stale: Some(Urgency::Now),
             unfinished: false,
             not_before: now,
@@ -284,15 +286,15 @@ impl Addresses {
         self.waits.set(doubts);
         if !self.waits.is_over() || !self.context.standing.borrow().leads() {
             (self.stale, self.unfinished) = (None, false);
-            self.decision = None;
+            self.decided = None;
             self.wake = Instant::now() + LONGEST_GAP;
             return Ok(());
         }
         if self.stale.is_some() || !self.unfinished {
             self.decide();
         }
-        if let Some(decision) = self.decision.clone() {
-            self.carry_out(&decision).await;
+        if let Some(decided) = self.decided.clone() {
+            self.carry_out(&decided).await;
         }
         Ok(())
     }
@@ -305,9 +307,10 @@ impl Addresses {
         let snapshot = self
             .stores
             .snapshot(Timestamp::from_unix_seconds(now.as_second()));
-        let decision = decide(&snapshot);
+        let decided = Decided::on(snapshot);
+        let decision = &decided.decision;
         let took = began.elapsed();
-        self.context.metrics.addresses.decided(&decision, took);
+        self.context.metrics.addresses.decided(decision, took);
         let ended = Instant::now();
         self.wake = ended + LONGEST_GAP;
         if let Some(wake) = decision.wake {
@@ -320,11 +323,12 @@ impl Addresses {
         self.not_before = if urgent { ended + took * 2 } else { ended };
         self.in_time = ended + (took * SHARE_OF_TIME).min(LONGEST_IN_TIME);
         self.unfinished = true;
-        self.decision = Some(Arc::new(decision));
+        self.decided = Some(Arc::new(decided));
     }
 
     /// Writes the next part of a decision: what Services wait for, and if there is nothing of that, a few other things.
-    async fn carry_out(&mut self, decision: &Decision) {
+    async fn carry_out(&mut self, decided: &Decided) {
+        let decision = &decided.decision;
         let now = Instant::now();
         if let Some(next) = self.held.next(now) {
             self.wake = self.wake.min(next);
@@ -356,7 +360,7 @@ impl Addresses {
             self.pools_written = Instant::now();
             self.write_pools(decision).await;
         }
-        self.unfinished = idle && self.write_announced(decision).await;
+        self.unfinished = idle && self.write_announced(decided).await;
         let now = Instant::now();
         if let Some(next) = self.held.next(now) {
             self.wake = self.wake.min(next);
@@ -398,10 +402,11 @@ impl Addresses {
     }
 
     /// True if there is more.
-    async fn write_announced(&mut self, decision: &Decision) -> bool {
+    async fn write_announced(&mut self, decided: &Decided) -> bool {
         let now = Timestamp::from_unix_seconds(jiff::Timestamp::now().as_second());
         let free = |write: &write::Write| !self.is_held(write);
-        let writes = chores::announcements(decision, &self.stores, now, free, ANNOUNCED_AT_ONCE);
+        let announced = decided.announced();
+        let writes = chores::announcements(announced, &self.stores, now, free, ANNOUNCED_AT_ONCE);
         let more = writes.len() == ANNOUNCED_AT_ONCE;
         self.write(writes).await;
         more

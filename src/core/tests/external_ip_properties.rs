@@ -223,6 +223,7 @@ impl Story {
         let snapshot = &self.world.snapshot;
         let again = self.world.decide();
         assert_eq!(again, decision, "the same world, the same decision");
+        let announced = decision.announced(snapshot);
         for known in &snapshot.addresses {
             let claim = &known.claim;
             let placement = decision.placements.get(&claim.address);
@@ -231,7 +232,7 @@ impl Story {
                 placement.and_then(|one| one.node()),
                 known.planned.as_deref()
             );
-            let said = decision.announced.get(&claim.address);
+            let said = announced.get(&claim.address);
             assert_eq!(said.is_none(), known.taken_by.is_some(), "{claim:?}");
             if let Some(node) = &known.planned {
                 let mut nodes = snapshot.nodes.iter();

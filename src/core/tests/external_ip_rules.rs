@@ -21,14 +21,15 @@ fn a_service_gets_an_address_and_the_address_a_node() {
     let first = world.decide();
     assert_eq!(first.create.len(), 1);
     let planned = first.create[0].node.clone().unwrap();
+    let said = first.announced(&world.snapshot);
     let last = world.settle();
-    assert_eq!(first.announced, last.announced, "said once");
+    assert_eq!(said, last.announced(&world.snapshot), "said once");
     assert_eq!(world.addresses("web"), ["10.0.0.1"]);
     assert_eq!(
         world.known("10.0.0.1").unwrap().planned,
         Some(planned.clone())
     );
-    let condition = &last.announced[&ip("10.0.0.1")];
+    let condition = world.announced("10.0.0.1");
     assert_eq!(condition.reason, "WaitingForNode");
     assert!(
         condition.message.contains(&planned),
@@ -38,7 +39,7 @@ fn a_service_gets_an_address_and_the_address_a_node() {
     world.take_all();
     let taken = world.settle();
     assert!(
-        taken.announced.is_empty(),
+        taken.announced(&world.snapshot).is_empty(),
         "of a taken address its agent speaks"
     );
     assert_eq!(taken.placements.len(), 1);
@@ -89,15 +90,15 @@ fn while_it_is_not_safe_the_condition_says_what_is_awaited() {
         message: "Turn strictARP on.".to_owned(),
     };
     world.service("new", "blue", |_| ());
-    let decision = world.settle();
+    world.settle();
     assert_eq!(
         world.addresses("old"),
         ["10.0.0.1"],
         "what is published stays"
     );
     assert_eq!(world.addresses("new"), NONE);
-    assert_eq!(decision.announced[&ip("10.0.0.1")].reason, "WaitingForNode");
-    let condition = &decision.announced[&ip("10.0.0.2")];
+    assert_eq!(world.announced("10.0.0.1").reason, "WaitingForNode");
+    let condition = world.announced("10.0.0.2");
     assert_eq!(condition.reason, "WaitingForSafety");
     assert!(condition.message.contains("Turn strictARP on."));
     assert!(condition.message.contains("default/new"));
@@ -118,7 +119,7 @@ fn a_released_address_has_no_node_and_its_condition_says_until_when_it_rests() {
     assert!(known.claim.released.is_some());
     assert_eq!(known.planned, None);
     assert!(decision.placements.is_empty());
-    let condition = &decision.announced[&ip("10.0.0.1")];
+    let condition = world.announced("10.0.0.1");
     assert_eq!(condition.reason, "Released");
     let until = world.snapshot.now.plus_seconds(60);
     assert!(
@@ -290,8 +291,8 @@ fn with_policy_local_an_address_goes_where_endpoints_are() {
     world.service("web", "blue", |service| {
         service.traffic_policy = TrafficPolicy::Local
     });
-    let decision = world.settle();
-    assert_eq!(decision.announced[&ip("10.0.0.1")].reason, "NoEligibleNode");
+    world.settle();
+    assert_eq!(world.announced("10.0.0.1").reason, "NoEligibleNode");
     assert_eq!(world.known("10.0.0.1").unwrap().planned, None);
     for owner in ["n3", "n1"] {
         world.endpoints("web", &[owner]);
@@ -358,10 +359,10 @@ fn an_address_that_no_node_can_have_says_why_and_stays_short() {
         spec.interfaces = vec!["eth9".to_owned()];
     });
     world.service("web", "blue", |_| ());
-    let decision = world.settle();
+    world.settle();
     assert_eq!(world.addresses("web"), ["10.0.0.1"]);
     assert_eq!(world.known("10.0.0.1").unwrap().planned, None);
-    let message = &decision.announced[&ip("10.0.0.1")].message;
+    let message = &world.announced("10.0.0.1").message;
     assert!(
         message.contains("n04: it has no uplink named eth9"),
         "{message}"
@@ -369,8 +370,8 @@ fn an_address_that_no_node_can_have_says_why_and_stays_short() {
     assert!(message.contains("and 46 more"), "{message}");
     assert!(!message.contains("n05"), "{message}");
     world.snapshot.nodes.clear();
-    let decision = world.settle();
-    let message = &decision.announced[&ip("10.0.0.1")].message;
+    world.settle();
+    let message = &world.announced("10.0.0.1").message;
     assert!(message.contains("no Linux node"), "{message}");
 }
 

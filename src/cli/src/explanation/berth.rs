@@ -163,11 +163,10 @@ fn announcement(look: &Look, address: IpAddr) -> Option<Reason> {
             ),
         ));
     }
-    let decided = look
-        .decision
-        .announced
-        .get(&address)
-        .filter(|_| look.nodes_seen)?;
+    if !look.nodes_seen {
+        return None;
+    }
+    let decided = look.decision.announced(&look.snapshot).remove(&address)?;
     Some(Reason::new(
         Step::Announcement,
         decided.reason,

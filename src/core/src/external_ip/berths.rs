@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::snapshot::{ClusterNode, Known, Snapshot};
 use crate::ipam::claim::Claim;
-use crate::ipam::plan::Plan;
 use crate::ipam::pool::{Pool, PoolId, PoolProblem, PoolSpec};
 use crate::ipam::range::{Addresses, Family};
 use crate::ipam::service::TrafficPolicy;
@@ -21,8 +20,12 @@ pub(super) struct Planned<'a> {
     pub(super) changed: bool,
 }
 
-/// All claims once the plan is carried out, by address.
-pub(super) fn claims<'a>(snapshot: &'a Snapshot, plan: &'a Plan) -> BTreeMap<IpAddr, Planned<'a>> {
+/// All claims, by address, once some are written and others deleted.
+pub(super) fn claims<'a>(
+    snapshot: &'a Snapshot,
+    written: impl IntoIterator<Item = &'a Claim>,
+    deleted: &[IpAddr],
+) -> BTreeMap<IpAddr, Planned<'a>> {
     let mut claims: BTreeMap<IpAddr, Planned<'a>> = snapshot
         .addresses
         .iter()
@@ -35,7 +38,7 @@ pub(super) fn claims<'a>(snapshot: &'a Snapshot, plan: &'a Plan) -> BTreeMap<IpA
             (known.claim.address, planned)
         })
         .collect();
-    for claim in plan.create.iter().chain(&plan.update) {
+    for claim in written {
         let known = claims.get(&claim.address).and_then(|former| former.known);
         let planned = Planned {
             claim,
@@ -44,7 +47,7 @@ pub(super) fn claims<'a>(snapshot: &'a Snapshot, plan: &'a Plan) -> BTreeMap<IpA
         };
         claims.insert(claim.address, planned);
     }
-    for address in &plan.delete {
+    for address in deleted {
         claims.remove(address);
     }
     claims

@@ -37,9 +37,6 @@ pub struct Decision {
     pub pool_states: BTreeMap<PoolId, PoolState>,
     /// Where each address that a Service has belongs, and why.
     pub placements: BTreeMap<IpAddr, Placement>,
-    /// The condition `Announced` of each address that no node has taken up: what is waited for. Of one that a node has, its
-    /// agent speaks.
-    pub announced: BTreeMap<IpAddr, Condition>,
     /// When something changes by itself.
     pub wake: Option<Timestamp>,
 }
@@ -79,10 +76,10 @@ pub struct NodeVerdict {
 pub fn decide(snapshot: &Snapshot) -> Decision {
     let cluster = occupied::of_cluster(snapshot);
     let (pools, mut plan) = plan(snapshot, cluster);
-    let claims = berths::claims(snapshot, &plan);
+    let written = plan.create.iter().chain(&plan.update);
+    let claims = berths::claims(snapshot, written, &plan.delete);
     let harbour = Harbour::new(snapshot, &pools);
     let placements = placements(&harbour, &claims);
-    let announced = announced(snapshot, &harbour, &claims, &placements);
     let pool_states = pool_state::states(&harbour, &pools, &plan, &claims);
     let (create, update) = changes(&claims, &placements);
     drop(harbour);
@@ -96,7 +93,6 @@ pub fn decide(snapshot: &Snapshot) -> Decision {
         pools,
         pool_states,
         placements,
-        announced,
         wake: plan.wake,
     }
 }
@@ -211,6 +207,17 @@ impl Decision {
             && self.update.is_empty()
             && self.delete.is_empty()
             && self.statuses.is_empty()
+    }
+
+    /// The condition `Announced` of each address that no node has taken up, once the decision on `snapshot` is carried out:
+    /// what is waited for. Of an address that a node has, its agent speaks. No Service waits for this, so it is not made
+    /// with the decision.
+    pub fn announced(&self, snapshot: &Snapshot) -> BTreeMap<IpAddr, Condition> {
+        let written = self.create.iter().chain(&self.update);
+        let written = written.map(|berthed| &berthed.claim);
+        let claims = berths::claims(snapshot, written, &self.delete);
+        let harbour = Harbour::new(snapshot, &self.pools);
+        announced(snapshot, &harbour, &claims, &self.placements)
     }
 
     /// Every node with what keeps it from owning `address`, in the order of the names; `None` if no Service has the address

@@ -201,6 +201,12 @@ impl World {
         decide(&self.snapshot)
     }
 
+    /// What is to be said about an address that no node has taken.
+    pub fn announced(&self, address: &str) -> Condition {
+        let mut announced = self.decide().announced(&self.snapshot);
+        announced.remove(&ip(address)).unwrap()
+    }
+
     pub fn known(&self, address: &str) -> Option<&Known> {
         let mut all = self.snapshot.addresses.iter();
         all.find(|known| known.claim.address == ip(address))
