@@ -362,6 +362,14 @@ fn image_missing(cluster: &Cluster, mooring: &Mooring<'_>) {
             condition.message
         );
     }
+    // The canary's Pod with the edited text may still be on its way out.
+    wait_for("each node has its one kube-proxy", || {
+        let columns = r#"jsonpath={range .items[*]}since:{.metadata.deletionTimestamp}{"\n"}{end}"#;
+        let list = "-n kube-system get pods -l k8s-app=kube-proxy -o".split(' ');
+        let words: Vec<&str> = list.chain([columns]).collect();
+        let leaving = cluster.bed.kubectl(&words).unwrap();
+        leaving.lines().count() == before.len() && leaving.lines().all(|line| line == "since:")
+    });
     let after = pods(cluster);
     for (node, uid) in &before {
         assert_eq!(after[node] == *uid, *node != canary, "the Pod of {node}");
