@@ -203,19 +203,26 @@ fn changes(
 impl Decision {
     /// Whether there is no ExternalIP and no status of a Service to write.
     pub fn is_settled(&self) -> bool {
-        self.create.is_empty()
-            && self.update.is_empty()
-            && self.delete.is_empty()
-            && self.statuses.is_empty()
+        self.writes() == 0
+    }
+
+    /// How many ExternalIPs and statuses of Services there are to write.
+    pub fn writes(&self) -> usize {
+        self.create.len() + self.update.len() + self.delete.len() + self.statuses.len()
+    }
+
+    /// All claims, once the decision on `snapshot` is carried out.
+    fn claims<'a>(&'a self, snapshot: &'a Snapshot) -> BTreeMap<IpAddr, Planned<'a>> {
+        let written = self.create.iter().chain(&self.update);
+        let written = written.map(|berthed| &berthed.claim);
+        berths::claims(snapshot, written, &self.delete)
     }
 
     /// The condition `Announced` of each address that no node has taken up, once the decision on `snapshot` is carried out:
     /// what is waited for. Of an address that a node has, its agent speaks. No Service waits for this, so it is not made
     /// with the decision.
     pub fn announced(&self, snapshot: &Snapshot) -> BTreeMap<IpAddr, Condition> {
-        let written = self.create.iter().chain(&self.update);
-        let written = written.map(|berthed| &berthed.claim);
-        let claims = berths::claims(snapshot, written, &self.delete);
+        let claims = self.claims(snapshot);
         let harbour = Harbour::new(snapshot, &self.pools);
         announced(snapshot, &harbour, &claims, &self.placements)
     }
@@ -223,24 +230,12 @@ impl Decision {
     /// Every node with what keeps it from owning `address`, in the order of the names; `None` if no Service has the address
     /// once the decision is carried out.
     pub fn verdicts(&self, snapshot: &Snapshot, address: IpAddr) -> Option<Vec<NodeVerdict>> {
-        let written = self.create.iter().chain(&self.update);
-        let claim = written
-            .map(|berthed| &berthed.claim)
-            .chain(snapshot.addresses.iter().map(|known| &known.claim))
-            .find(|claim| claim.address == address)
-            .filter(|claim| !claim.holders.is_empty())?;
-        let known = snapshot
-            .addresses
-            .iter()
-            .find(|known| known.claim.address == address);
-        let planned = Planned {
-            claim,
-            known: known.map(std::sync::Arc::as_ref),
-            changed: false,
-        };
+        let claims = self.claims(snapshot);
+        let taken = |planned: &&Planned<'_>| !planned.claim.holders.is_empty();
+        let planned = claims.get(&address).filter(taken)?;
         let harbour = Harbour::new(snapshot, &self.pools);
-        let local = harbour.local(claim);
-        let verdicts = eligible(&harbour.taken(&planned, &local), &harbour.candidates)
+        let local = harbour.local(planned.claim);
+        let verdicts = eligible(&harbour.taken(planned, &local), &harbour.candidates)
             .into_iter()
             .map(|verdict| NodeVerdict {
                 node: verdict.node.to_owned(),

@@ -2,7 +2,6 @@
 
 use super::snapshot::Snapshot;
 use crate::ipam::cluster_addresses::{ClusterAddresses, Occupant};
-use crate::ipam::range::{AddressRange, HostBits};
 use crate::proxy_mode::LiveMode;
 
 /// What belongs to nodes, the API server, and the ranges of Services and Pods. A range that cannot be read is none: the API
@@ -12,17 +11,16 @@ pub fn of_cluster(snapshot: &Snapshot) -> ClusterAddresses {
     for address in &snapshot.networks.api_servers {
         addresses.add(Occupant::ApiServer, *address);
     }
-    let range = |cidr: &String| AddressRange::from_cidr(cidr, HostBits::Clear).ok();
-    for cidr in snapshot.networks.service_cidrs.iter().filter_map(range) {
-        addresses.add_range(Occupant::Services, cidr);
+    for cidr in &snapshot.networks.service_cidrs {
+        let _ = addresses.add_cidr(Occupant::Services, cidr);
     }
     for node in &snapshot.nodes {
         let name = &node.view.name;
         for address in &node.addresses {
             addresses.add(Occupant::Node(name.clone()), *address);
         }
-        for cidr in node.pod_cidrs.iter().filter_map(range) {
-            addresses.add_range(Occupant::Pods(Some(name.clone())), cidr);
+        for cidr in &node.pod_cidrs {
+            let _ = addresses.add_cidr(Occupant::Pods(Some(name.clone())), cidr);
         }
     }
     let mut ipvs = false;
@@ -35,9 +33,8 @@ pub fn of_cluster(snapshot: &Snapshot) -> ClusterAddresses {
         for gateway in report.uplinks.iter().flat_map(|uplink| &uplink.gateways) {
             addresses.add(Occupant::Gateway(view.name.clone()), *gateway);
         }
-        let subnets = report.uplinks.iter().flat_map(|uplink| &uplink.subnets);
-        for subnet in subnets.filter_map(range) {
-            addresses.add_edges_of(subnet);
+        for subnet in report.uplinks.iter().flat_map(|uplink| &uplink.subnets) {
+            let _ = addresses.add_subnet_of_nodes(subnet);
         }
     }
     if ipvs {

@@ -157,20 +157,15 @@ impl ClusterAddresses {
     /// # Errors
     /// If it is no CIDR.
     pub fn add_subnet_of_nodes(&mut self, cidr: &str) -> Result<(), RangeProblem> {
-        self.add_edges_of(AddressRange::from_cidr(cidr, HostBits::Clear)?);
-        Ok(())
-    }
-
-    /// Adds the edges of a subnet, as [`add_subnet_of_nodes`](Self::add_subnet_of_nodes) does.
-    pub fn add_edges_of(&mut self, subnet: AddressRange) {
-        let Some(inner) = subnet.without(super::range::Edges::Avoid) else {
-            return;
-        };
-        for edge in [subnet.first(), subnet.last()] {
-            if !inner.contains(edge) {
-                self.add(Occupant::SubnetEdge(subnet), edge);
+        let subnet = AddressRange::from_cidr(cidr, HostBits::Clear)?;
+        if let Some(inner) = subnet.without(super::range::Edges::Avoid) {
+            for edge in [subnet.first(), subnet.last()] {
+                if !inner.contains(edge) {
+                    self.add(Occupant::SubnetEdge(subnet), edge);
+                }
             }
         }
+        Ok(())
     }
 
     /// Adds what kube-proxy uses in mode ipvs.
