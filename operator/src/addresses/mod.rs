@@ -290,11 +290,12 @@ impl Addresses {
             self.wake = Instant::now() + LONGEST_GAP;
             return Ok(());
         }
-        if self.stale.is_some() || !self.unfinished {
+        let anew = self.stale.is_some() || !self.unfinished;
+        if anew {
             self.decide();
         }
         if let Some(decided) = self.decided.clone() {
-            self.carry_out(&decided).await;
+            self.carry_out(&decided, anew).await;
         }
         Ok(())
     }
@@ -326,8 +327,9 @@ impl Addresses {
         self.decided = Some(Arc::new(decided));
     }
 
-    /// Writes the next part of a decision: what Services wait for, and if there is nothing of that, a few other things.
-    async fn carry_out(&mut self, decided: &Decided) {
+    /// Writes the next part of a decision: what Services wait for, and if there is nothing of that, a few other things. What
+    /// it tells Services and pools, it tells when it was made `anew`, and not with each of those few things again.
+    async fn carry_out(&mut self, decided: &Decided, anew: bool) {
         let decision = &decided.decision;
         let now = Instant::now();
         if let Some(next) = self.held.next(now) {
@@ -350,13 +352,15 @@ impl Addresses {
             let deleted = self.write(batch.deletes).await;
             // What is left is decided anew. What failed is tried again when its pause is over.
             let done = written.len() + published.len() + deleted.len();
-            if done > 0 && done < wanted(decision) {
+            if done > 0 && done < decision.writes() {
                 self.stale = Some(Urgency::Now);
                 self.not_before = self.not_before.min(Instant::now());
             }
         }
-        self.tell(decision, &published);
-        if idle || self.pools_written.elapsed() > POOLS_GAP {
+        if anew || !published.is_empty() {
+            self.tell(decision, &published);
+        }
+        if (idle && anew) || self.pools_written.elapsed() > POOLS_GAP {
             self.pools_written = Instant::now();
             self.write_pools(decision).await;
         }
@@ -455,9 +459,4 @@ impl Addresses {
                 .collect(),
         });
     }
-}
-
-/// How many claims and statuses a decision wants written.
-fn wanted(decision: &Decision) -> usize {
-    decision.create.len() + decision.update.len() + decision.delete.len() + decision.statuses.len()
 }
