@@ -98,9 +98,9 @@ fn state(cluster: &Cluster) -> (Value, BTreeMap<String, String>) {
     (version, pods(cluster))
 }
 
-/// kube-proxy's Pods: uid by node.
-fn pods(cluster: &Cluster) -> BTreeMap<String, String> {
-    let columns = r#"jsonpath={range .items[*]}{.spec.nodeName} {.metadata.uid}{"\n"}{end}"#;
+/// A line for each of kube-proxy's Pods.
+fn lines_of_pods(cluster: &Cluster, columns: &str) -> String {
+    let lines = format!(r#"jsonpath={{range .items[*]}}{columns}{{"\n"}}{{end}}"#);
     let list = [
         "-n",
         "kube-system",
@@ -109,10 +109,15 @@ fn pods(cluster: &Cluster) -> BTreeMap<String, String> {
         "-l",
         "k8s-app=kube-proxy",
         "-o",
-        columns,
+        &lines,
     ];
-    let text = cluster.bed.kubectl(&list).unwrap();
-    text.lines()
+    cluster.bed.kubectl(&list).unwrap()
+}
+
+/// kube-proxy's Pods: uid by node.
+fn pods(cluster: &Cluster) -> BTreeMap<String, String> {
+    lines_of_pods(cluster, "{.spec.nodeName} {.metadata.uid}")
+        .lines()
         .map(|line| line.split_once(' ').unwrap())
         .map(|(node, uid)| (node.to_owned(), uid.to_owned()))
         .collect()
@@ -364,10 +369,7 @@ fn image_missing(cluster: &Cluster, mooring: &Mooring<'_>) {
     }
     // The canary's Pod with the edited text may still be on its way out.
     wait_for("each node has its one kube-proxy", || {
-        let columns = r#"jsonpath={range .items[*]}since:{.metadata.deletionTimestamp}{"\n"}{end}"#;
-        let list = "-n kube-system get pods -l k8s-app=kube-proxy -o".split(' ');
-        let words: Vec<&str> = list.chain([columns]).collect();
-        let leaving = cluster.bed.kubectl(&words).unwrap();
+        let leaving = lines_of_pods(cluster, "since:{.metadata.deletionTimestamp}");
         leaving.lines().count() == before.len() && leaving.lines().all(|line| line == "since:")
     });
     let after = pods(cluster);
