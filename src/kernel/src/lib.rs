@@ -12,6 +12,7 @@
 //! No netlink type stands in a public signature, since those crates change theirs with every minor version.
 
 mod address;
+mod attributes;
 mod facility;
 mod fake;
 mod host;

@@ -3,10 +3,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use netlink_packet_core::{NLA_F_NESTED, NlasIterator, parse_u16, parse_u16_be, parse_u32};
+use netlink_packet_core::{NLA_F_NESTED, parse_u16, parse_u16_be, parse_u32};
 
 use super::{Forwarding, IpvsDestination, IpvsMatch, IpvsProtocol, IpvsService};
 use crate::IpFamily;
+use crate::attributes::{each, put};
 
 pub(crate) const FAMILY_NAME: &[u8] = b"IPVS";
 pub(crate) const CMD_NEW_SERVICE: u8 = 1;
@@ -175,29 +176,6 @@ fn nested(payload: &[u8], command: u8, wrapper: u16) -> Result<Option<&[u8]>, St
     found
         .map(Some)
         .ok_or_else(|| format!("a message lacks attribute {wrapper}"))
-}
-
-fn each<'a>(
-    attributes: &'a [u8],
-    mut take: impl FnMut(u16, &'a [u8]) -> Result<(), String>,
-) -> Result<(), String> {
-    const HEADER: usize = 4;
-    let mut rest = attributes;
-    for attribute in NlasIterator::new(attributes) {
-        let attribute = attribute.map_err(|error| error.to_string())?;
-        let length = usize::from(attribute.length());
-        take(attribute.kind(), &rest[HEADER..length])?;
-        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
-    }
-    Ok(())
-}
-
-fn put(message: &mut Vec<u8>, kind: u16, value: &[u8]) {
-    const HEADER: usize = 4;
-    message.extend(((HEADER + value.len()) as u16).to_ne_bytes());
-    message.extend(kind.to_ne_bytes());
-    message.extend(value);
-    message.resize(message.len().next_multiple_of(4), 0);
 }
 
 fn u16_of(value: &[u8]) -> Result<u16, String> {

@@ -5,6 +5,7 @@ mod link;
 mod monitor;
 mod netlink;
 mod nft;
+mod question;
 mod route;
 mod sysctl;
 

@@ -1,24 +1,17 @@
 //! One dump over a blocking netlink socket: ask, collect until the kernel says done.
 
 use std::io;
-use std::time::Duration;
 
-use netlink_packet_core::{
-    DoneBuffer, ErrorBuffer, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkBuffer,
-};
-use netlink_sys::{Socket, SocketAddr};
-use nix::sys::socket::{setsockopt, sockopt};
-use nix::sys::time::TimeVal;
+use netlink_packet_core::{DoneBuffer, ErrorBuffer, NLM_F_DUMP, NLM_F_DUMP_INTR, NetlinkBuffer};
+use netlink_sys::Socket;
 
+use super::question::{PATIENCE, Question, SEQUENCE, next_datagram};
 use crate::{OsError, ReadError, Reading};
 
-const HEADER: usize = 16;
 const NLMSG_NOOP: u16 = 1;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 const NLMSG_OVERRUN: u16 = 4;
-const SEQUENCE: u32 = 1;
-const PATIENCE: Duration = Duration::from_secs(5);
 const ATTEMPTS: u8 = 8;
 
 /// A question: the socket's protocol, the type of the message and what follows its header.
@@ -81,38 +74,23 @@ impl Dump<'_> {
     }
 
     fn open(&self) -> io::Result<Socket> {
-        let mut socket = Socket::new(self.protocol)?;
-        socket.bind_auto()?;
-        let patience = TimeVal::new(PATIENCE.as_secs() as i64, 0);
-        setsockopt(&socket, sockopt::ReceiveTimeout, &patience)?;
-        let length = HEADER + self.payload.len();
-        let mut request = vec![0; length];
-        let mut header = NetlinkBuffer::new(&mut request);
-        header.set_length(length as u32);
-        header.set_message_type(self.message_type);
-        header.set_flags(NLM_F_REQUEST | NLM_F_DUMP);
-        header.set_sequence_number(SEQUENCE);
-        header.payload_mut().copy_from_slice(self.payload);
-        socket.send_to(&request, &SocketAddr::new(0, 0), 0)?;
-        Ok(socket)
+        let question = Question {
+            protocol: self.protocol,
+            message_type: self.message_type,
+            flags: NLM_F_DUMP,
+            payload: self.payload,
+        };
+        question.ask()
     }
 
-    /// The next datagram of the kernel's; anybody else's is dropped.
     fn receive(&self, socket: &Socket) -> Result<Vec<u8>, Failure> {
-        loop {
-            match socket.recv_from_full() {
-                Ok((datagram, from)) if from.port_number() == 0 => return Ok(datagram),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Err(Failure::Error(ReadError::TimedOut {
-                        reading: self.reading,
-                        within: PATIENCE,
-                    }));
-                }
-                Err(error) => return Err(self.socket(&error)),
-            }
-        }
+        next_datagram(socket).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => Failure::Error(ReadError::TimedOut {
+                reading: self.reading,
+                within: PATIENCE,
+            }),
+            _ => self.socket(&error),
+        })
     }
 
     fn take<T>(
