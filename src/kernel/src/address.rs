@@ -128,4 +128,19 @@ impl Lifetime {
             seconds => Self::For(Duration::from_secs(seconds.into())),
         }
     }
+    /// As the kernel counts: part of a second is a whole one, and what would read as for ever is a second less.
+    pub(crate) fn seconds(self) -> u32 {
+        match self {
+            Self::Forever => u32::MAX,
+            Self::For(time) => {
+                let whole = time
+                    .as_secs()
+                    .saturating_add(u64::from(time.subsec_nanos() > 0));
+                u32::try_from(whole).map_or(u32::MAX - 1, |seconds| seconds.min(u32::MAX - 1))
+            }
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

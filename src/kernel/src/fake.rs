@@ -1,9 +1,12 @@
+mod address;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use crate::{
     Address, ArpSetting, Conf, DefaultRoute, Facility, Host, InterfaceName, IpFamily,
-    IpvsDestination, IpvsMatch, IpvsService, Link, MacAddress, NftChain, NftTable, ReadError,
-    Sysctl, SysctlError, Written,
+    IpvsDestination, IpvsMatch, IpvsService, Link, MacAddress, NewAddress, NftChain, NftTable,
+    OsError, Put, ReadError, Removed, Sysctl, SysctlError, WriteError, Writing, Written,
 };
 
 /// A kernel in memory, for tests of whoever uses a [`Host`]. It starts as a fresh network namespace does, with nothing but
@@ -22,6 +25,7 @@ pub struct FakeHost {
     nft: Option<BTreeMap<NftTable, BTreeSet<String>>>,
     legacy: BTreeMap<IpFamily, BTreeSet<String>>,
     read_only: bool,
+    net_admin: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +65,7 @@ impl FakeHost {
                 (IpFamily::V6, BTreeSet::new()),
             ]),
             read_only: false,
+            net_admin: true,
         }
     }
 
@@ -211,6 +216,19 @@ impl FakeHost {
     pub fn set_sysctls_read_only(&mut self, read_only: bool) {
         self.read_only = read_only;
     }
+
+    /// Takes CAP_NET_ADMIN away, which a container need not have, or gives it back.
+    pub fn set_net_admin(&mut self, net_admin: bool) {
+        self.net_admin = net_admin;
+    }
+
+    fn may(&self, writing: Writing) -> Result<(), WriteError> {
+        if self.net_admin {
+            Ok(())
+        } else {
+            Err(WriteError::Denied { writing })
+        }
+    }
 }
 
 impl Default for FakeHost {
@@ -245,6 +263,24 @@ impl Host for FakeHost {
 
     fn addresses(&self) -> Result<Vec<Address>, ReadError> {
         Ok(self.addresses.clone())
+    }
+
+    fn put_address(&mut self, address: &NewAddress) -> Result<Put, WriteError> {
+        let writing = Writing::Put {
+            link: address.link,
+            ip: address.ip,
+            prefix: address.prefix,
+        };
+        self.may(writing)?;
+        let link = self.links.get(&address.link);
+        let link = link.ok_or(WriteError::NoLink { writing })?;
+        address::put(&mut self.addresses, link, address)
+            .map_err(|error: OsError| WriteError::refused(writing, error))
+    }
+
+    fn remove_address(&mut self, link: u32, ip: IpAddr, prefix: u8) -> Result<Removed, WriteError> {
+        self.may(Writing::Remove { link, ip, prefix })?;
+        Ok(address::remove(&mut self.addresses, link, ip, prefix))
     }
 
     fn default_routes(&self, family: IpFamily) -> Result<Vec<DefaultRoute>, ReadError> {

@@ -1,10 +1,12 @@
+use std::net::IpAddr;
+
 use crate::{
     Address, ArpSetting, DefaultRoute, EffectiveArp, Facility, InterfaceName, IpFamily,
-    IpvsDestination, IpvsMatch, IpvsService, Link, NftChain, NftTable, ReadError, Sysctl,
-    SysctlError, Written,
+    IpvsDestination, IpvsMatch, IpvsService, Link, NewAddress, NftChain, NftTable, Put, ReadError,
+    Removed, Sysctl, SysctlError, WriteError, Written,
 };
 
-/// What a node's kernel can be asked. Every call blocks, for milliseconds; whoever is async hands it to a thread.
+/// What a node's kernel can be asked, and the few things it can be told. Every call blocks, for milliseconds; whoever is async hands it to a thread.
 pub trait Host {
     /// The value as it stands. The kernel takes any number here, also one it gives no meaning to.
     fn read_sysctl(&self, sysctl: &Sysctl) -> Result<i32, SysctlError>;
@@ -29,6 +31,21 @@ pub trait Host {
 
     /// Every address of every link: by link, IPv4 before IPv6, then by number.
     fn addresses(&self) -> Result<Vec<Address>, ReadError>;
+
+    /// Has an address be on a link as `address` says: adds it, or gives the one that is there the lifetimes anew. Telling
+    /// the two apart takes a question more for one that is there: it is first added only if it is not, then replaced.
+    ///
+    /// What is there already is the same address by the kernel's rules: with IPv4 that of the same prefix, with IPv6 one of
+    /// any prefix, which keeps it. A replaced IPv4 address keeps the flags it was added with; a replaced IPv6 address takes
+    /// the new ones, but it is not freed of a duplicate address detection that found another holder.
+    ///
+    /// Lifetimes that the kernel does not take (0 for the valid one, or a preferred one that is longer) and a prefix too
+    /// long for the family are [`WriteError::Refused`] with EINVAL.
+    fn put_address(&mut self, address: &NewAddress) -> Result<Put, WriteError>;
+
+    /// Has an address not be on a link, which is also so if the link is not there. An IPv4 address takes those of its
+    /// subnet with it that came after it, unless `promote_secondaries` is set; a /32 has none.
+    fn remove_address(&mut self, link: u32, ip: IpAddr, prefix: u8) -> Result<Removed, WriteError>;
 
     /// The default routes of the main table, the preferred first: by metric, then by link. One with several next hops is
     /// there once for each link.

@@ -1,4 +1,6 @@
 mod address;
+mod address_write;
+mod change;
 mod ipvs;
 mod legacy;
 mod link;
@@ -9,13 +11,15 @@ mod question;
 mod route;
 mod sysctl;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 pub use monitor::{Monitor, News};
 
 use crate::{
     Address, DefaultRoute, Facility, Host, IpFamily, IpvsDestination, IpvsMatch, IpvsService, Link,
-    NftChain, NftTable, ReadError, Sysctl, SysctlError, Written,
+    NewAddress, NftChain, NftTable, Put, ReadError, Removed, Sysctl, SysctlError, WriteError,
+    Written,
 };
 
 /// The kernel this process runs on, in the network namespace of the calling thread.
@@ -62,6 +66,14 @@ impl Host for LinuxHost {
 
     fn addresses(&self) -> Result<Vec<Address>, ReadError> {
         address::read()
+    }
+
+    fn put_address(&mut self, address: &NewAddress) -> Result<Put, WriteError> {
+        address_write::put(address)
+    }
+
+    fn remove_address(&mut self, link: u32, ip: IpAddr, prefix: u8) -> Result<Removed, WriteError> {
+        address_write::remove(link, ip, prefix)
     }
 
     fn default_routes(&self, family: IpFamily) -> Result<Vec<DefaultRoute>, ReadError> {

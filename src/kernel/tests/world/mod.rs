@@ -190,6 +190,16 @@ impl World {
         }
     }
 
+    /// Has the secondary addresses of a link leave with the first, as is the kernel's default; systemd changes it.
+    pub(crate) fn let_secondaries_go(&mut self, name: &str) {
+        if let Self::Linux(_) = self {
+            for conf in ["all", name] {
+                let file = format!("/proc/sys/net/ipv4/conf/{conf}/promote_secondaries");
+                std::fs::write(file, "0").expect("world");
+            }
+        }
+    }
+
     /// Puts `address` on the link of that name; `text` says the same to ip(8).
     pub(crate) fn add_address(&mut self, name: &str, address: Address, text: &str) {
         match self {

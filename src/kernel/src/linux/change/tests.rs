@@ -1,0 +1,53 @@
+use proptest::prelude::*;
+
+use super::{NLMSG_ERROR, Verdict, verdict};
+use crate::OsError;
+use crate::linux::question::SEQUENCE;
+
+fn message(kind: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bytes.extend((16 + payload.len() as u32).to_ne_bytes());
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(0_u16.to_ne_bytes());
+    bytes.extend(sequence.to_ne_bytes());
+    bytes.extend(0_u32.to_ne_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+/// An error with the header of what it is about.
+fn answer(sequence: u32, code: i32) -> Vec<u8> {
+    let payload = [&code.to_ne_bytes()[..], &[0; 16]].concat();
+    message(NLMSG_ERROR, sequence, &payload)
+}
+
+#[test]
+fn an_error_of_zero_means_done() {
+    let done = verdict(&answer(SEQUENCE, 0));
+    assert_eq!(done, Ok(Some(Verdict::Done)));
+    let refused = verdict(&answer(SEQUENCE, -17));
+    let exists = Verdict::Refused(OsError::from_raw(17));
+    assert_eq!(refused, Ok(Some(exists)));
+}
+
+#[test]
+fn what_is_about_something_else_is_passed_over() {
+    let other = answer(SEQUENCE + 1, -17);
+    assert_eq!(verdict(&other), Ok(None));
+    let then = [other, answer(SEQUENCE, 0)].concat();
+    assert_eq!(verdict(&then), Ok(Some(Verdict::Done)));
+    assert_eq!(verdict(&message(20, SEQUENCE, &[0; 8])), Ok(None));
+}
+
+#[test]
+fn an_answer_without_a_code_is_malformed() {
+    assert!(verdict(&message(NLMSG_ERROR, SEQUENCE, &[0; 2])).is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+        let _ = verdict(&bytes);
+        let _ = verdict(&message(NLMSG_ERROR, SEQUENCE, &bytes));
+    }
+}
