@@ -24,6 +24,7 @@ mod linux;
 mod new_address;
 mod nft;
 mod os_error;
+mod packet;
 mod read_error;
 mod route;
 mod sysctl;
@@ -41,6 +42,10 @@ pub use linux::{LinuxHost, Monitor, News};
 pub use new_address::{NewAddress, Put, Removed};
 pub use nft::{NftChain, NftFamily, NftTable};
 pub use os_error::OsError;
+pub use packet::{
+    Ears, FrameCount, GroupChange, OpeningStep, PacketError, PacketSocket, Ready, Received, Waker,
+    wait,
+};
 pub use read_error::{ReadError, Reading};
 pub use route::DefaultRoute;
 pub use sysctl::{ArpSetting, Conf, EffectiveArp, Sysctl, SysctlError, Written};
