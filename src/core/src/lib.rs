@@ -14,3 +14,4 @@ pub mod placement;
 pub mod proxy_mode;
 pub mod remediation;
 pub mod strict_arp;
+pub mod wire;
