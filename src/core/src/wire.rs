@@ -14,6 +14,7 @@
 //! Everything that a host would have to drop is refused with a [`Malformed`], so that nobody acts on it. Nothing here
 //! knows which addresses are held, how often to announce, or how fast to answer.
 
+pub mod answer;
 pub mod arp;
 mod bytes;
 mod ethernet;
