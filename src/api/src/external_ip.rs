@@ -11,10 +11,14 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod agent;
 mod announced;
 mod claim;
 mod status;
 
+pub use agent::{
+    Held, Said, applied, holders_part, let_go_status, said_status, sighting_status,
+};
 pub use announced::{announced_status, known};
 pub use claim::{NoClaim, claim, spec};
 pub use mooring_core::ipam::object_name;

@@ -1,0 +1,170 @@
+//! What agents write into the status of an ExternalIP: who answers for the address, and what a witness saw.
+//!
+//! All agents apply it server-side under one field manager. What a node applies takes the place of what another node applied
+//! before, as a whole: an address has one status, that of the node that came last.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff;
+use kube::Resource as _;
+use mooring_core::condition::Condition as Decided;
+use mooring_core::ipam::reason::AnnouncedReason;
+use serde_json::{Value, json};
+
+use super::{ExternalIP, ExternalIPStatus, Method, Move, Sighting};
+use crate::condition::{ConditionType, condition, set_condition};
+
+/// The conditions that are the agent's of the node that has the address, or shall have it.
+const OF_HOLDER: [ConditionType; 2] = [ConditionType::Announced, ConditionType::Conflict];
+
+/// What the agent of one node says about an address.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    /// How the node has it; `None` if it shall have it and has not.
+    pub held: Option<Held>,
+    /// `Announced` and `Conflict`, as far as something is known; others are not its to say, and left out.
+    pub conditions: Vec<Decided>,
+}
+
+/// How a node has an address.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Held {
+    /// The node.
+    pub node: String,
+    /// The interface that it answers on.
+    pub interface: String,
+    /// The MAC address that it answers with, in lower case with colons; `None` if the interface has none.
+    pub mac: Option<String>,
+    /// How it answers.
+    pub method: Method,
+    /// Since when. Fractions of a second are left out.
+    pub since: Time,
+    /// How it came to the node, if that is known.
+    pub last_move: Option<Move>,
+}
+
+/// The part of a status that agents of holders write.
+pub fn holders_part(status: &ExternalIPStatus) -> ExternalIPStatus {
+    ExternalIPStatus {
+        seen: None,
+        conditions: of(&OF_HOLDER, &status.conditions),
+        ..status.clone()
+    }
+}
+
+/// The part of the status that an agent of a holder makes of what it says. As long as the status of a condition is what it
+/// was in the `former` status, the time of its last transition is, too: what says nothing new gives an equal part, and need
+/// not be written.
+///
+/// An `Announced` that stands there stays if nothing is said about it. The operator applied it before, and may still own
+/// some of its fields: if it were left out, the API server would leave those, and refuse what is then half a condition.
+pub fn said_status(said: &Said, former: &ExternalIPStatus, now: &Time) -> ExternalIPStatus {
+    let held = said.held.as_ref();
+    let mut conditions = of(&OF_HOLDER, &former.conditions);
+    conditions.retain(|old| {
+        is(ConditionType::Announced, old) || said.conditions.iter().any(|new| is(new.kind, old))
+    });
+    for decided in &said.conditions {
+        if OF_HOLDER.contains(&decided.kind) {
+            let new = condition(decided.clone(), None, whole_seconds(now));
+            set_condition(&mut conditions, new);
+        }
+    }
+    ExternalIPStatus {
+        node: held.map(|held| held.node.clone()),
+        interface: held.map(|held| held.interface.clone()),
+        mac: held.and_then(|held| held.mac.clone()),
+        method: held.map(|held| held.method),
+        since: held.map(|held| whole_seconds(&held.since)),
+        last_move: held.and_then(|held| {
+            let last = held.last_move.clone()?;
+            let time = whole_seconds(&last.time);
+            Some(Move { time, ..last })
+        }),
+        seen: None,
+        conditions: of(&OF_HOLDER, &conditions),
+    }
+}
+
+/// The part of the status that is left when `node` lets go of an address: that it did. Whoever has to do with the address
+/// next, a node or the operator, says more.
+pub fn let_go_status(
+    node: &str,
+    address: std::net::IpAddr,
+    former: &ExternalIPStatus,
+    now: &Time,
+) -> ExternalIPStatus {
+    let message = format!(
+        "Node {node} has let go of {address}, so that nobody can reach it until a node takes it. If this lasts, see what the \
+         operator says: kubectl mooring explain {address}."
+    );
+    let said = Said {
+        held: None,
+        conditions: vec![Decided::new(AnnouncedReason::WaitingForNode, message)],
+    };
+    said_status(&said, former, now)
+}
+
+/// The part of the status that a witness makes of what it saw: `seen`, and the condition `SingleResponder`. Its field manager
+/// is not that of holders, so that neither takes away what the other wrote.
+pub fn sighting_status(
+    sighting: Sighting,
+    single: Decided,
+    former: &ExternalIPStatus,
+    now: &Time,
+) -> ExternalIPStatus {
+    let mut conditions = of(&[ConditionType::SingleResponder], &former.conditions);
+    if single.kind == ConditionType::SingleResponder {
+        set_condition(&mut conditions, condition(single, None, whole_seconds(now)));
+    }
+    let time = whole_seconds(&sighting.time);
+    ExternalIPStatus {
+        seen: Some(Sighting { time, ..sighting }),
+        conditions,
+        ..ExternalIPStatus::default()
+    }
+}
+
+/// What to apply, server-side and with force, to the status of the ExternalIP of this name.
+///
+/// With its `uid` nothing is applied if there is no such object any more: the answer is 409 then. The API server does not
+/// compare it with that of an object that was made anew, as it takes nothing but the status from a status; what is said is
+/// about the same address all the same. With its resource version (any of them) nothing is applied if somebody else wrote
+/// meanwhile: 409 as well.
+pub fn applied(
+    name: &str,
+    uid: &str,
+    resource_version: Option<&str>,
+    status: &ExternalIPStatus,
+) -> Value {
+    let mut metadata = json!({"name": name, "uid": uid});
+    if let Some(version) = resource_version {
+        metadata["resourceVersion"] = version.into();
+    }
+    json!({
+        "apiVersion": ExternalIP::api_version(&()),
+        "kind": ExternalIP::kind(&()),
+        "metadata": metadata,
+        "status": status,
+    })
+}
+
+/// Those of some types, in the order of the types: two lists of the same conditions are equal.
+fn of(types: &[ConditionType], conditions: &[Condition]) -> Vec<Condition> {
+    types
+        .iter()
+        .filter_map(|kind| conditions.iter().find(|condition| is(*kind, condition)))
+        .cloned()
+        .collect()
+}
+
+fn is(kind: ConditionType, condition: &Condition) -> bool {
+    condition.type_ == kind.as_str()
+}
+
+/// As the API keeps times.
+fn whole_seconds(time: &Time) -> Time {
+    Time(jiff::Timestamp::from_second(time.0.as_second()).unwrap_or(time.0))
+}
+
+#[cfg(test)]
+mod tests;

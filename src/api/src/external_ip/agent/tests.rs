@@ -1,0 +1,224 @@
+use mooring_core::ipam::reason::{ConflictReason, RangesUsableReason, SingleResponderReason};
+use serde_json::to_value;
+
+use super::super::Responder;
+use super::*;
+
+fn at(seconds: i64) -> Time {
+    Time(jiff::Timestamp::new(seconds, 700_000_000).expect("a time"))
+}
+
+fn held() -> Held {
+    Held {
+        node: "n1".to_owned(),
+        interface: "eth0".to_owned(),
+        mac: Some("02:00:00:00:00:01".to_owned()),
+        method: Method::Responder,
+        since: at(90),
+        last_move: Some(Move {
+            time: at(89),
+            from: Some("n2".to_owned()),
+            reason: "Drained".to_owned(),
+            duration_milliseconds: 7,
+        }),
+    }
+}
+
+fn announced() -> Decided {
+    Decided::new(AnnouncedReason::Announced, "It is.")
+}
+
+fn no_conflict() -> Decided {
+    Decided::new(ConflictReason::NoConflict, "None.")
+}
+
+fn said(conditions: Vec<Decided>) -> Said {
+    Said {
+        held: Some(held()),
+        conditions,
+    }
+}
+
+/// The status of an object to which parts were applied one after the other.
+fn stored(parts: &[ExternalIPStatus]) -> ExternalIPStatus {
+    let mut whole = ExternalIPStatus::default();
+    for part in parts {
+        for condition in &part.conditions {
+            set_condition(&mut whole.conditions, condition.clone());
+        }
+        whole.seen = part.seen.clone().or(whole.seen);
+        whole.node = part.node.clone().or(whole.node);
+    }
+    whole
+}
+
+#[test]
+fn a_holder_says_where_and_how_it_answers_in_whole_seconds() {
+    let status = said_status(
+        &said(vec![no_conflict(), announced()]),
+        &ExternalIPStatus::default(),
+        &at(100),
+    );
+    assert_eq!(
+        applied("10-77-0-200", "u1", None, &status),
+        json!({
+            "apiVersion": "mooring.dev/v1alpha1",
+            "kind": "ExternalIP",
+            "metadata": {"name": "10-77-0-200", "uid": "u1"},
+            "status": {
+                "node": "n1",
+                "interface": "eth0",
+                "mac": "02:00:00:00:00:01",
+                "method": "Responder",
+                "since": "1970-01-01T00:01:30Z",
+                "lastMove": {
+                    "time": "1970-01-01T00:01:29Z",
+                    "from": "n2",
+                    "reason": "Drained",
+                    "durationMilliseconds": 7,
+                },
+                "conditions": [
+                    {"type": "Announced", "status": "True", "reason": "Announced", "message": "It is.",
+                     "lastTransitionTime": "1970-01-01T00:01:40Z"},
+                    {"type": "Conflict", "status": "False", "reason": "NoConflict", "message": "None.",
+                     "lastTransitionTime": "1970-01-01T00:01:40Z"},
+                ],
+            },
+        })
+    );
+}
+
+#[test]
+fn a_node_that_waits_says_why_and_claims_nothing() {
+    let waits = Said {
+        held: None,
+        conditions: vec![Decided::new(
+            AnnouncedReason::ProxyNotProgrammed,
+            "Not yet.",
+        )],
+    };
+    let status = said_status(&waits, &ExternalIPStatus::default(), &at(100));
+    let keys: Vec<String> = to_value(&status)
+        .expect("JSON")
+        .as_object()
+        .expect("an object")
+        .keys()
+        .cloned()
+        .collect();
+    assert_eq!(keys, ["conditions"]);
+}
+
+#[test]
+fn nothing_new_gives_what_stands_there() {
+    let said = said(vec![announced(), no_conflict()]);
+    let first = said_status(&said, &ExternalIPStatus::default(), &at(100));
+    let whole: ExternalIPStatus =
+        serde_json::from_value(to_value(&first).expect("JSON")).expect("a status");
+    assert_eq!(said_status(&said, &whole, &at(200)), holders_part(&whole));
+}
+
+#[test]
+fn a_transition_has_a_time_and_another_message_has_not() {
+    let before = said_status(
+        &said(vec![announced()]),
+        &ExternalIPStatus::default(),
+        &at(100),
+    );
+    let time = |reason, message| {
+        let said = said(vec![Decided::new(reason, message)]);
+        let status = said_status(&said, &before, &at(200));
+        to_value(&status.conditions[0].last_transition_time).expect("JSON")
+    };
+    let same = time(AnnouncedReason::OutsideNodeSubnet, "It is, with a route.");
+    assert_eq!(same, "1970-01-01T00:01:40Z");
+    let other = time(AnnouncedReason::Failed, "It is not.");
+    assert_eq!(other, "1970-01-01T00:03:20Z");
+}
+
+#[test]
+fn what_others_wrote_is_left_to_them() {
+    let foreign = Decided::new(RangesUsableReason::AllUsable, "Of a pool.");
+    let single = Decided::new(SingleResponderReason::OneResponder, "One.");
+    let former = ExternalIPStatus {
+        conditions: vec![condition(single.clone(), None, at(1))],
+        seen: Some(sighting()),
+        ..ExternalIPStatus::default()
+    };
+    let status = said_status(&said(vec![foreign, single, announced()]), &former, &at(100));
+    let types: Vec<&str> = status.conditions.iter().map(|it| &*it.type_).collect();
+    assert_eq!(types, ["Announced"]);
+    assert_eq!(status.seen, None);
+    assert_eq!(holders_part(&former), ExternalIPStatus::default());
+}
+
+#[test]
+fn a_conflict_that_is_over_goes_and_what_the_operator_owns_a_part_of_stays_whole() {
+    let former = said_status(
+        &said(vec![announced(), no_conflict()]),
+        &ExternalIPStatus::default(),
+        &at(100),
+    );
+    let status = said_status(&said(vec![]), &former, &at(200));
+    assert_eq!(status.conditions, former.conditions[..1]);
+}
+
+#[test]
+fn a_node_that_lets_go_leaves_no_more_than_that_it_did() {
+    let address = "10.77.0.200".parse().expect("an address");
+    let former = said_status(
+        &said(vec![announced(), no_conflict()]),
+        &ExternalIPStatus::default(),
+        &at(100),
+    );
+    let status = let_go_status("n1", address, &former, &at(200));
+    let body = applied("10-77-0-200", "u1", Some("7"), &status);
+    assert_eq!(body["metadata"]["resourceVersion"], "7");
+    let message = &status.conditions[0].message;
+    assert!(message.starts_with("Node n1 has let go of 10.77.0.200"));
+    assert_eq!(
+        body["status"],
+        json!({"conditions": [{
+            "type": "Announced", "status": "False", "reason": "WaitingForNode", "message": message,
+            "lastTransitionTime": "1970-01-01T00:03:20Z",
+        }]})
+    );
+}
+
+fn sighting() -> Sighting {
+    Sighting {
+        witness: "n3".to_owned(),
+        time: at(300),
+        responders: vec![Responder {
+            mac: "02:00:00:00:00:01".to_owned(),
+            node: Some("n1".to_owned()),
+        }],
+    }
+}
+
+#[test]
+fn a_witness_says_what_it_saw_and_nothing_else() {
+    let single = Decided::new(SingleResponderReason::OneResponder, "One.");
+    let former = said_status(
+        &said(vec![announced()]),
+        &ExternalIPStatus::default(),
+        &at(100),
+    );
+    let first = sighting_status(sighting(), single.clone(), &former, &at(300));
+    assert_eq!(
+        to_value(&first).expect("JSON"),
+        json!({
+            "seen": {
+                "witness": "n3",
+                "time": "1970-01-01T00:05:00Z",
+                "responders": [{"mac": "02:00:00:00:00:01", "node": "n1"}],
+            },
+            "conditions": [{
+                "type": "SingleResponder", "status": "True", "reason": "OneResponder", "message": "One.",
+                "lastTransitionTime": "1970-01-01T00:05:00Z",
+            }],
+        })
+    );
+    let whole = stored(&[former, first.clone()]);
+    let again = sighting_status(sighting(), single, &whole, &at(400));
+    assert_eq!(again.conditions, first.conditions);
+}
