@@ -51,7 +51,7 @@ fn mooring_may_do_what_the_readme_says_and_no_more() {
     for (account, permissions) in [(OPERATOR, &operator), (AGENT, &agent)] {
         nothing_is_a_wildcard_a_secret_or_a_way_to_more(account, permissions);
     }
-    agents_write_node_proxy_states_only(&agent);
+    agents_write_their_report_and_statuses_of_addresses_only(&agent);
     the_operator_writes_no_workload(&operator);
     reviews_agree(&bed);
 
@@ -68,6 +68,7 @@ fn mooring_may_do_what_the_readme_says_and_no_more() {
     the_operator_writes_finalizers_of_pools_only(&bed);
     the_operator_writes_addresses_of_services_only(&bed);
     external_ips_are_the_operators(&bed);
+    an_agent_has_addresses_for_its_own_node_only(&bed);
     bed.down().unwrap();
 }
 
@@ -190,14 +191,13 @@ fn writes(permissions: &Permissions) -> BTreeSet<(&str, &str, &str)> {
         .collect()
 }
 
-fn agents_write_node_proxy_states_only(agent: &Permissions) {
-    for (_, verb, resource) in writes(agent) {
-        assert!(
-            resource.starts_with("nodeproxystates.mooring.dev"),
-            "agents may {verb} {resource}"
-        );
-        assert_ne!(verb, "delete", "{resource}");
-    }
+fn agents_write_their_report_and_statuses_of_addresses_only(agent: &Permissions) {
+    let expected = [
+        ("", "create", "nodeproxystates.mooring.dev"),
+        ("", "patch", "externalips.mooring.dev/status"),
+        ("", "patch", "nodeproxystates.mooring.dev/status"),
+    ];
+    assert_eq!(writes(agent), BTreeSet::from(expected));
 }
 
 fn the_operator_writes_no_workload(operator: &Permissions) {
@@ -274,7 +274,16 @@ fn reviews_agree(bed: &Bed) {
         ELSEWHERE,
         false,
     );
-    ask(AGENT, "create externalips.mooring.dev", ELSEWHERE, false);
+    for verb in ["create", "update", "patch", "delete"] {
+        let addresses = format!("{verb} externalips.mooring.dev");
+        ask(AGENT, &addresses, ELSEWHERE, false);
+    }
+    ask(
+        AGENT,
+        "patch externalips.mooring.dev --subresource=status",
+        ELSEWHERE,
+        true,
+    );
     ask(AGENT, "delete pods", "kube-system", false);
     ask(AGENT, "patch serviceproxies.mooring.dev", ELSEWHERE, false);
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -425,13 +434,22 @@ fn expect_refusal(result: Result<String, String>, words: &str) {
     assert!(error.contains(words), "no {words:?} in: {error}");
 }
 
+/// A node and a Pod of the agent there, whose name is returned.
+fn agent_on(bed: &Bed, node: &str) -> String {
+    create(
+        bed,
+        &json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}}),
+    );
+    let name = format!("agent-on-{node}");
+    let mut agent = pod(NAMESPACE, &name, node);
+    agent["spec"]["serviceAccountName"] = AGENT.into();
+    create(bed, &agent);
+    name
+}
+
 fn an_agent_speaks_for_its_own_node_only(bed: &Bed) {
-    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"}});
-    create(bed, &node);
-    let mut on_n1 = pod(NAMESPACE, "agent-on-n1", "n1");
-    on_n1["spec"]["serviceAccountName"] = AGENT.into();
-    create(bed, &on_n1);
-    let on_n1 = Some("agent-on-n1");
+    let on_n1 = agent_on(bed, "n1");
+    let on_n1 = Some(on_n1.as_str());
     let state = |node: &str| {
         json!({
             "apiVersion": "mooring.dev/v1alpha1",
@@ -626,13 +644,18 @@ fn the_operator_writes_addresses_of_services_only(bed: &Bed) {
     }
 }
 
-fn external_ips_are_the_operators(bed: &Bed) {
-    let claim = json!({
+/// The ExternalIP of an address.
+fn claim(name: &str, address: &str) -> Value {
+    json!({
         "apiVersion": "mooring.dev/v1alpha1",
         "kind": "ExternalIP",
-        "metadata": {"name": "10-0-0-7"},
-        "spec": {"address": "10.0.0.7", "pool": {"group": "mooring.dev", "name": "blue"}},
-    });
+        "metadata": {"name": name},
+        "spec": {"address": address, "pool": {"group": "mooring.dev", "name": "blue"}},
+    })
+}
+
+fn external_ips_are_the_operators(bed: &Bed) {
+    let claim = claim("10-0-0-7", "10.0.0.7");
     let by_hand = bed.kubectl_with(&["create", "-f", "-"], &claim.to_string());
     expect_refusal(
         by_hand.map_err(|error| error.to_string()),
@@ -657,4 +680,139 @@ fn external_ips_are_the_operators(bed: &Bed) {
     );
     patch(&json!({"metadata": {"labels": {"a": "b"}}})).unwrap();
     bed.kubectl(&["delete", name[0], name[1]]).unwrap();
+}
+
+fn external_ip(bed: &Bed, name: &str) -> Value {
+    let text = bed.kubectl(&["get", "xip", name, "-o", "json"]).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// After `an_agent_speaks_for_its_own_node_only`, whose n1 it needs.
+fn an_agent_has_addresses_for_its_own_node_only(bed: &Bed) {
+    let name = "10-0-0-8";
+    let arguments = ["create", "--validate=false", "-f", "-"];
+    with_token(bed, OPERATOR, None, &arguments, &claim(name, "10.0.0.8")).unwrap();
+    let on_n2 = agent_on(bed, "n2");
+    let (on_n1, on_n2) = (Some("agent-on-n1"), Some(on_n2.as_str()));
+    // As agents do: each under the one name of all, so that what one applies takes the place of what another one did.
+    let apply = |pod: Option<&str>, manager: &str, metadata: &Value, status: &Value| {
+        let mut object = json!({
+            "apiVersion": "mooring.dev/v1alpha1",
+            "kind": "ExternalIP",
+            "metadata": metadata,
+            "status": status,
+        });
+        object["metadata"]["name"] = name.into();
+        let manager = format!("--field-manager={manager}");
+        let arguments = [
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--subresource=status",
+            "--validate=false",
+            &manager,
+            "-f",
+            "-",
+        ];
+        with_token(bed, AGENT, pod, &arguments, &object)
+    };
+    let say = |pod: Option<&str>, status: Value| apply(pod, "mooring-agent", &json!({}), &status);
+    let has = |node: &str| json!({"node": node, "interface": "eth0", "method": "Responder"});
+    let waits = json!({"conditions": [{
+        "type": "Announced",
+        "status": "False",
+        "reason": "ProxyNotProgrammed",
+        "message": "Not yet.",
+        "lastTransitionTime": "2026-01-02T03:04:05Z",
+    }]});
+
+    // Nobody has it yet: who shall have it says why not.
+    say(on_n1, waits.clone()).unwrap();
+    expect_refusal(
+        say(on_n1, has("n2")),
+        "the agent of node n1 may not say that n2 has 10.0.0.8",
+    );
+    expect_refusal(
+        say(None, has("n1")),
+        "the token does not say on which node its agent runs",
+    );
+    say(on_n1, has("n1")).unwrap();
+    let status = external_ip(bed, name)["status"].take();
+    assert_eq!(status["node"], "n1");
+    let conditions = status["conditions"].as_array();
+    assert!(conditions.is_none_or(Vec::is_empty), "{status}");
+
+    // Another node can take it over, but not take it away.
+    for left in [json!({}), waits] {
+        expect_refusal(
+            say(on_n2, left),
+            "the agent of node n2 may not say that n1 has let go of 10.0.0.8",
+        );
+    }
+    expect_refusal(
+        say(on_n2, has("n3")),
+        "the agent of node n2 may not say that n3 has 10.0.0.8",
+    );
+    say(on_n2, has("n2")).unwrap();
+
+    // A witness says what it saw itself, and leaves the rest as it is.
+    let saw = |witness: &str| json!({"seen": {"witness": witness, "time": "2026-01-02T03:04:05Z"}});
+    let witness = |pod, seen: Value| apply(pod, "mooring-witness", &json!({}), &seen);
+    witness(on_n1, saw("n1")).unwrap();
+    expect_refusal(
+        witness(on_n1, saw("n2")),
+        "the agent of node n1 may not say what n2 saw of 10.0.0.8",
+    );
+    let stored = external_ip(bed, name);
+    assert_eq!(stored["status"]["node"], "n2");
+    assert_eq!(stored["status"]["seen"]["witness"], "n1");
+
+    // One that lets go takes its own name out, and only if nothing was written since it looked.
+    let version = |version: &Value| json!({"resourceVersion": version});
+    let current = &stored["metadata"]["resourceVersion"];
+    expect_refusal(
+        apply(on_n2, "mooring-agent", &version(&"1".into()), &json!({})),
+        "the object has been modified",
+    );
+    apply(on_n2, "mooring-agent", &version(current), &json!({})).unwrap();
+    let stored = external_ip(bed, name);
+    assert_eq!(stored["status"]["node"], Value::Null);
+    assert_eq!(stored["status"]["seen"]["witness"], "n1");
+
+    // The API server takes nothing but the status from a status. Where somebody lets agents write more, a policy does not.
+    let more = json!({
+        "labels": {"a": "b"},
+        "annotations": {"example.com/a": "b"},
+        "finalizers": ["example.com/other"],
+    });
+    apply(on_n1, "mooring-agent", &more, &has("n1")).unwrap();
+    let stored = external_ip(bed, name);
+    for field in ["labels", "annotations", "finalizers"] {
+        assert_eq!(stored["metadata"][field], Value::Null, "{field}");
+    }
+    widen(bed);
+    for (field, value) in more.as_object().unwrap() {
+        let patch = json!({"metadata": {field: value}}).to_string();
+        let arguments = ["patch", "xip", name, "--type=merge", "-p", &patch];
+        expect_refusal(
+            with_token(bed, AGENT, on_n1, &arguments, &Value::Null),
+            "agents may change nothing of an ExternalIP but its status",
+        );
+    }
+}
+
+/// Lets agents patch whole ExternalIPs, as a mistake of an administrator might.
+fn widen(bed: &Bed) {
+    let account = format!("--serviceaccount={NAMESPACE}:{AGENT}");
+    let resource = "--resource=externalips.mooring.dev";
+    bed.kubectl(&["create", "clusterrole", "wide", "--verb=patch", resource])
+        .unwrap();
+    let bind = ["create", "clusterrolebinding", "wide"];
+    bed.kubectl(&[&bind[..], &["--clusterrole=wide", &account]].concat())
+        .unwrap();
+    let user = format!("--as=system:serviceaccount:{NAMESPACE}:{AGENT}");
+    let question = ["auth", "can-i", "patch", "externalips.mooring.dev", &user];
+    Mooring::find(bed).wait_for("agents may patch ExternalIPs", || {
+        bed.kubectl(&question).ok().map(drop)
+    });
 }
