@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use crate::{
     Address, ArpSetting, Conf, DefaultRoute, Facility, Host, InterfaceName, IpFamily,
-    IpvsDestination, IpvsMatch, IpvsService, Link, MacAddress, NewAddress, NftChain, NftTable,
-    OsError, Put, ReadError, Removed, Sysctl, SysctlError, WriteError, Writing, Written,
+    IpvsDestination, IpvsMatch, IpvsService, Link, MacAddress, NewAddress, NftChain, NftFamily,
+    NftTable, OsError, Put, ReadError, Removed, ServiceTarget, Sysctl, SysctlError, WriteError,
+    Writing, Written,
 };
 
 /// A kernel in memory, for tests of whoever uses a [`Host`]. It starts as a fresh network namespace does, with nothing but
@@ -24,6 +25,8 @@ pub struct FakeHost {
     /// None in a kernel without it.
     nft: Option<BTreeMap<NftTable, BTreeSet<String>>>,
     legacy: BTreeMap<IpFamily, BTreeSet<String>>,
+    by_nftables: BTreeSet<ServiceTarget>,
+    by_iptables: BTreeSet<ServiceTarget>,
     read_only: bool,
     net_admin: bool,
 }
@@ -64,6 +67,8 @@ impl FakeHost {
                 (IpFamily::V4, BTreeSet::new()),
                 (IpFamily::V6, BTreeSet::new()),
             ]),
+            by_nftables: BTreeSet::new(),
+            by_iptables: BTreeSet::new(),
             read_only: false,
             net_admin: true,
         }
@@ -184,6 +189,34 @@ impl FakeHost {
     /// Makes this a kernel without nftables, as some are built.
     pub fn take_nft_away(&mut self) {
         self.nft = None;
+        self.by_nftables.clear();
+        self.by_iptables.clear();
+    }
+
+    /// Adds a port of a Service as kube-proxy does in mode `nftables`, with its table if that is not there.
+    pub fn add_nftables_target(&mut self, target: ServiceTarget) {
+        self.add_nft_table(table_of(target.family(), "kube-proxy"));
+        self.by_nftables.insert(target);
+    }
+
+    /// Takes a port of a Service out of kube-proxy's map.
+    pub fn remove_nftables_target(&mut self, target: &ServiceTarget) {
+        self.by_nftables.remove(target);
+    }
+
+    /// Adds a port of a Service as kube-proxy does in mode `iptables` by iptables-nft, with its chain if that is not
+    /// there.
+    pub fn add_iptables_target(&mut self, target: ServiceTarget) {
+        self.add_nft_chain(NftChain {
+            table: table_of(target.family(), "nat"),
+            name: "KUBE-SERVICES".to_owned(),
+        });
+        self.by_iptables.insert(target);
+    }
+
+    /// Takes the rule for a port of a Service out of kube-proxy's chain.
+    pub fn remove_iptables_target(&mut self, target: &ServiceTarget) {
+        self.by_iptables.remove(target);
     }
 
     /// Adds a table of legacy iptables; brings it back if it was taken away.
@@ -338,4 +371,41 @@ impl Host for FakeHost {
             Some(names) => Facility::Present(names.iter().cloned().collect()),
         })
     }
+
+    fn nftables_targets(
+        &self,
+        family: IpFamily,
+    ) -> Result<Facility<Vec<ServiceTarget>>, ReadError> {
+        if self.nft.is_none() {
+            return Ok(Facility::Absent);
+        }
+        Ok(Facility::Present(of_family(&self.by_nftables, family)))
+    }
+
+    fn iptables_targets(
+        &self,
+        family: IpFamily,
+    ) -> Result<Facility<Vec<ServiceTarget>>, ReadError> {
+        let targets = of_family(&self.by_iptables, family);
+        let legacy = self.legacy.get(&family);
+        let legacy_nat = legacy.is_some_and(|names| names.contains("nat"));
+        if self.nft.is_none() || targets.is_empty() && legacy_nat {
+            return Ok(Facility::Absent);
+        }
+        Ok(Facility::Present(targets))
+    }
+}
+
+fn table_of(family: IpFamily, name: &str) -> NftTable {
+    let family = match family {
+        IpFamily::V4 => NftFamily::Ip,
+        IpFamily::V6 => NftFamily::Ip6,
+    };
+    let name = name.to_owned();
+    NftTable { family, name }
+}
+
+fn of_family(targets: &BTreeSet<ServiceTarget>, family: IpFamily) -> Vec<ServiceTarget> {
+    let of_it = targets.iter().filter(|target| target.family() == family);
+    of_it.copied().collect()
 }

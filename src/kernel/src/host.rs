@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use crate::{
     Address, ArpSetting, DefaultRoute, EffectiveArp, Facility, InterfaceName, IpFamily,
     IpvsDestination, IpvsMatch, IpvsService, Link, NewAddress, NftChain, NftTable, Put, ReadError,
-    Removed, Sysctl, SysctlError, WriteError, Written,
+    Removed, ServiceTarget, Sysctl, SysctlError, WriteError, Written,
 };
 
 /// What a node's kernel can be asked, and the few things it can be told. Every call blocks, for milliseconds; whoever is async hands it to a thread.
@@ -68,4 +68,18 @@ pub trait Host {
 
     /// The tables of legacy iptables that this network namespace uses, by name. Tables of iptables-nft are nftables'.
     fn legacy_tables(&self, family: IpFamily) -> Result<Facility<Vec<String>>, ReadError>;
+
+    /// What kube-proxy takes for Services in mode `nftables`, in order: the keys of its map `service-ips`, ClusterIPs
+    /// included. Without the table or the map that is nothing. A port whose Service has no endpoint is not there.
+    fn nftables_targets(&self, family: IpFamily)
+    -> Result<Facility<Vec<ServiceTarget>>, ReadError>;
+
+    /// What kube-proxy takes for Services in mode `iptables`, in order: the rules of its chain KUBE-SERVICES that take
+    /// all traffic to one port of one address to a chain of a Service, ClusterIPs included. Rules with other conditions
+    /// are passed over, and a port whose Service has no endpoint is not there.
+    ///
+    /// Only iptables-nft can be read. [`Facility::Absent`] means, besides a kernel without nftables, that the chain has no
+    /// rule there while the table `nat` of legacy iptables is in use: kube-proxy may then have programmed everything.
+    fn iptables_targets(&self, family: IpFamily)
+    -> Result<Facility<Vec<ServiceTarget>>, ReadError>;
 }

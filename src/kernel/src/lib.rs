@@ -27,6 +27,7 @@ mod os_error;
 mod packet;
 mod read_error;
 mod route;
+mod service_target;
 mod sysctl;
 mod write_error;
 
@@ -48,5 +49,6 @@ pub use packet::{
 };
 pub use read_error::{ReadError, Reading};
 pub use route::DefaultRoute;
+pub use service_target::ServiceTarget;
 pub use sysctl::{ArpSetting, Conf, EffectiveArp, Sysctl, SysctlError, Written};
 pub use write_error::{WriteError, Writing};

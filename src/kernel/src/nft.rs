@@ -53,6 +53,20 @@ impl From<u8> for NftFamily {
     }
 }
 
+impl NftFamily {
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::Inet => 1,
+            Self::Ip => 2,
+            Self::Arp => 3,
+            Self::Netdev => 5,
+            Self::Bridge => 7,
+            Self::Ip6 => 10,
+            Self::Other(number) => number,
+        }
+    }
+}
+
 impl fmt::Display for NftFamily {
     /// The word nft(8) uses.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -22,6 +22,10 @@ pub enum Reading {
     NftTables,
     /// The chains of nftables.
     NftChains,
+    /// What kube-proxy programmed in mode `nftables`.
+    NftablesTargets,
+    /// What kube-proxy programmed in mode `iptables`.
+    IptablesTargets,
     /// The tables of legacy iptables.
     LegacyTables,
     /// What changes.
@@ -93,6 +97,8 @@ impl fmt::Display for Reading {
             Self::Routes => "routes",
             Self::NftTables => "tables of nftables",
             Self::NftChains => "chains of nftables",
+            Self::NftablesTargets => "kube-proxy's map service-ips of nftables",
+            Self::IptablesTargets => "kube-proxy's chain KUBE-SERVICES of iptables",
             Self::LegacyTables => "tables of legacy iptables",
             Self::Changes => "changes of links, addresses and routes",
         })

@@ -1,5 +1,6 @@
 //! The same story told to both hosts: what a test proves with the one in memory holds for the kernel.
 
+mod targets;
 mod world;
 
 use std::net::IpAddr;

@@ -10,6 +10,7 @@ mod nft;
 mod question;
 mod route;
 mod sysctl;
+mod targets;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -18,8 +19,8 @@ pub use monitor::{Monitor, News};
 
 use crate::{
     Address, DefaultRoute, Facility, Host, IpFamily, IpvsDestination, IpvsMatch, IpvsService, Link,
-    NewAddress, NftChain, NftTable, Put, ReadError, Removed, Sysctl, SysctlError, WriteError,
-    Written,
+    NewAddress, NftChain, NftTable, Put, ReadError, Removed, ServiceTarget, Sysctl, SysctlError,
+    WriteError, Written,
 };
 
 /// The kernel this process runs on, in the network namespace of the calling thread.
@@ -101,5 +102,19 @@ impl Host for LinuxHost {
 
     fn legacy_tables(&self, family: IpFamily) -> Result<Facility<Vec<String>>, ReadError> {
         legacy::tables(&self.proc, family)
+    }
+
+    fn nftables_targets(
+        &self,
+        family: IpFamily,
+    ) -> Result<Facility<Vec<ServiceTarget>>, ReadError> {
+        targets::nftables(family)
+    }
+
+    fn iptables_targets(
+        &self,
+        family: IpFamily,
+    ) -> Result<Facility<Vec<ServiceTarget>>, ReadError> {
+        targets::iptables(&self.proc, family)
     }
 }

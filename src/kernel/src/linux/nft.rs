@@ -1,3 +1,8 @@
+mod compat;
+pub(super) mod element;
+mod register;
+pub(super) mod rule;
+
 use netlink_packet_core::NlasIterator;
 use netlink_sys::protocols::NETLINK_NETFILTER;
 
@@ -10,6 +15,10 @@ const NFT_MSG_NEWTABLE: u16 = 10 << 8;
 const NFT_MSG_GETTABLE: u16 = 10 << 8 | 1;
 const NFT_MSG_NEWCHAIN: u16 = 10 << 8 | 3;
 const NFT_MSG_GETCHAIN: u16 = 10 << 8 | 4;
+pub(super) const NFT_MSG_NEWRULE: u16 = 10 << 8 | 6;
+pub(super) const NFT_MSG_GETRULE: u16 = 10 << 8 | 7;
+pub(super) const NFT_MSG_NEWSETELEM: u16 = 10 << 8 | 12;
+pub(super) const NFT_MSG_GETSETELEM: u16 = 10 << 8 | 13;
 const NFTA_TABLE_NAME: u16 = 1;
 const NFTA_CHAIN_TABLE: u16 = 1;
 const NFTA_CHAIN_NAME: u16 = 3;
@@ -19,36 +28,47 @@ const EINVAL: i32 = 22;
 const EPROTONOSUPPORT: i32 = 93;
 
 pub(super) fn tables() -> Result<Facility<Vec<NftTable>>, ReadError> {
-    dump(Reading::NftTables, NFT_MSG_GETTABLE, |kind, payload| {
+    every(Reading::NftTables, NFT_MSG_GETTABLE, |kind, payload| {
         (kind == NFT_MSG_NEWTABLE).then(|| table(payload))
     })
 }
 
 pub(super) fn chains() -> Result<Facility<Vec<NftChain>>, ReadError> {
-    dump(Reading::NftChains, NFT_MSG_GETCHAIN, |kind, payload| {
+    every(Reading::NftChains, NFT_MSG_GETCHAIN, |kind, payload| {
         (kind == NFT_MSG_NEWCHAIN).then(|| chain(payload))
     })
 }
 
-fn dump<T: Ord>(
+/// Everything of one kind in every family, in order.
+fn every<T: Ord>(
     reading: Reading,
     message_type: u16,
     decode: impl Fn(u16, &[u8]) -> Option<Result<T, String>>,
 ) -> Result<Facility<Vec<T>>, ReadError> {
-    let every_family = [0; HEADER];
+    let mut listed = dump(reading, message_type, &[0; HEADER], decode)?;
+    if let Facility::Present(items) = &mut listed {
+        items.sort();
+    }
+    Ok(listed)
+}
+
+/// What `payload` asks for, in the order of the kernel.
+pub(super) fn dump<T>(
+    reading: Reading,
+    message_type: u16,
+    payload: &[u8],
+    decode: impl Fn(u16, &[u8]) -> Option<Result<T, String>>,
+) -> Result<Facility<Vec<T>>, ReadError> {
     let dump = Dump {
         reading,
         protocol: NETLINK_NETFILTER,
         message_type,
-        payload: &every_family,
+        payload,
     };
     match dump.run(|kind, payload| decode(kind, payload).transpose()) {
-        Ok(mut items) => {
-            items.sort();
-            Ok(Facility::Present(items))
-        }
-        // No nfnetlink at all, or nobody behind it for nftables (`nfnetlink_rcv_msg`); the question itself has no other
-        // reason to be invalid.
+        Ok(items) => Ok(Facility::Present(items)),
+        // No nfnetlink at all, or nobody behind it for nftables (`nfnetlink_rcv_msg`); the questions themselves have no
+        // other reason to be invalid.
         Err(ReadError::Socket { error, .. }) if error.raw() == EPROTONOSUPPORT => {
             Ok(Facility::Absent)
         }

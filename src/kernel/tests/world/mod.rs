@@ -2,20 +2,22 @@
 //! iproute2, a witness that shares no code with this crate.
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 
 use mooring_kernel::{
     Address, ArpSetting, DefaultRoute, Facility, FakeHost, Host, InterfaceName, IpFamily,
-    IpvsDestination, IpvsMatch, IpvsService, LinuxHost, NftChain, NftTable, Sysctl,
+    IpvsDestination, IpvsMatch, IpvsService, LinuxHost, NftChain, NftTable, ServiceTarget, Sysctl,
 };
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::Uid;
 
 /// A host and the hand that changes what it looks at.
+#[expect(clippy::large_enum_variant, reason = "a story has one world")]
 pub(crate) enum World {
     Fake(FakeHost),
     Linux(LinuxHost),
@@ -312,6 +314,112 @@ impl World {
         }
     }
 
+    /// Has ports of Services be there as kube-proxy makes them in mode `nftables`, all of one family. A kernel without
+    /// nftables is left alone, and the reason is printed.
+    pub(crate) fn add_nftables_targets(
+        &mut self,
+        family: IpFamily,
+        targets: &[ServiceTarget],
+    ) -> bool {
+        if let Self::Fake(host) = self {
+            for target in targets {
+                host.add_nftables_target(*target);
+            }
+            return true;
+        }
+        let (table, address) = match family {
+            IpFamily::V4 => ("ip kube-proxy", "ipv4_addr"),
+            IpFamily::V6 => ("ip6 kube-proxy", "ipv6_addr"),
+        };
+        let kind = format!("{address} . inet_proto . inet_service : verdict");
+        let mut script = format!(
+            "add table {table}\nadd chain {table} service-A\n\
+             add map {table} service-ips {{ type {kind} ; }}\n"
+        );
+        for targets in targets.chunks(500) {
+            let elements: Vec<String> = targets
+                .iter()
+                .map(|target| format!("{} : goto service-A", key(target)))
+                .collect();
+            let elements = elements.join(", ");
+            script += &format!("add element {table} service-ips {{ {elements} }}\n");
+        }
+        self.without_nft(feed("nft", &["-f", "-"], &script))
+    }
+
+    /// The port of the Service is there.
+    pub(crate) fn remove_nftables_target(&mut self, target: &ServiceTarget) {
+        match self {
+            Self::Fake(host) => host.remove_nftables_target(target),
+            Self::Linux(_) => {
+                let table = match target.family() {
+                    IpFamily::V4 => "ip",
+                    IpFamily::V6 => "ip6",
+                };
+                let key = format!("{{ {} }}", key(target));
+                let words = [
+                    "delete",
+                    "element",
+                    table,
+                    "kube-proxy",
+                    "service-ips",
+                    &key,
+                ];
+                run("nft", &words);
+            }
+        }
+    }
+
+    /// Has ports of Services be there as kube-proxy makes them in mode `iptables` by iptables-nft, all of one family, each
+    /// in the words of kube-proxy and with a jump to a chain whose name begins with `chain`.
+    pub(crate) fn add_iptables_targets(
+        &mut self,
+        family: IpFamily,
+        chain: &str,
+        targets: &[ServiceTarget],
+    ) -> bool {
+        if let Self::Fake(host) = self {
+            for target in targets {
+                host.add_iptables_target(*target);
+            }
+            return true;
+        }
+        let mut lines = vec![format!(":{chain}A - [0:0]")];
+        for ServiceTarget { ip, protocol, port } in targets {
+            let name = protocol.to_string().to_lowercase();
+            lines.push(format!(
+                "-A KUBE-SERVICES -m comment --comment \"default/web:http loadbalancer IP\" \
+                 -m {name} -p {name} -d {ip} --dport {port} -j {chain}A"
+            ));
+        }
+        self.restore_iptables(family, &lines)
+    }
+
+    /// Lines for `iptables-restore` about the table `nat`, whose chain KUBE-SERVICES is emptied first.
+    pub(crate) fn restore_iptables(&mut self, family: IpFamily, lines: &[String]) -> bool {
+        let program = match family {
+            IpFamily::V4 => "iptables-nft-restore",
+            IpFamily::V6 => "ip6tables-nft-restore",
+        };
+        let lines = lines.join("\n");
+        let text = format!("*nat\n:KUBE-SERVICES - [0:0]\n{lines}\nCOMMIT\n");
+        self.without_nft(feed(program, &["--noflush"], &text))
+    }
+
+    /// Whether it could be done: a complaint is a failure unless the kernel is one without nftables.
+    fn without_nft(&self, outcome: Result<(), String>) -> bool {
+        let Err(complaint) = outcome else {
+            return true;
+        };
+        let absent = self.no_nft_tables_yet() == Facility::Absent;
+        let unsupported = complaint.contains("Operation not supported");
+        assert!(absent || unsupported, "{complaint}");
+        if unsupported {
+            skip("this kernel's nftables lacks a family or an expression");
+        }
+        false
+    }
+
     /// Has legacy iptables use a table, which listing it does. A kernel without it is left alone, and the reason is
     /// printed.
     pub(crate) fn add_legacy_table(&mut self, family: IpFamily, name: &str) -> bool {
@@ -345,6 +453,12 @@ impl World {
     }
 }
 
+/// A key of kube-proxy's map, in the words of nft(8).
+fn key(target: &ServiceTarget) -> String {
+    let protocol = target.protocol.to_string().to_lowercase();
+    format!("{} . {protocol} . {}", target.ip, target.port)
+}
+
 fn ip<const N: usize>(arguments: [impl AsRef<OsStr>; N]) {
     run("ip", &arguments);
 }
@@ -359,6 +473,27 @@ fn run(program: &str, arguments: &[impl AsRef<OsStr>]) {
 fn attempt(program: &str, arguments: &[impl AsRef<OsStr>]) -> Result<(), String> {
     let output = Command::new(program).args(arguments).output();
     let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+/// Runs a program that reads `text`; what it complains of is the error.
+fn feed(program: &str, arguments: &[&str], text: &str) -> Result<(), String> {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program}: {error}"));
+    let mut input = child.stdin.take().expect("piped");
+    // It may complain before it has read everything.
+    let _ = input.write_all(text.as_bytes());
+    drop(input);
+    let output = child.wait_with_output().expect("a child");
     if output.status.success() {
         Ok(())
     } else {

@@ -1,0 +1,97 @@
+//! What kube-proxy has programmed, as it names its own objects (pkg/proxy/nftables/proxier.go, pkg/proxy/iptables/proxier.go).
+
+use std::path::Path;
+
+use super::legacy;
+use super::nft::{self, element, rule};
+use crate::attributes::put;
+use crate::{Facility, IpFamily, NftFamily, ReadError, Reading, ServiceTarget};
+
+const KUBE_PROXY_TABLE: &[u8] = b"kube-proxy\0";
+const SERVICE_IPS_MAP: &[u8] = b"service-ips\0";
+const NAT_TABLE: &[u8] = b"nat\0";
+const KUBE_SERVICES_CHAIN: &[u8] = b"KUBE-SERVICES\0";
+/// `NFTA_SET_ELEM_LIST_*`.
+const ELEMENTS_TABLE: u16 = 1;
+const ELEMENTS_SET: u16 = 2;
+/// `NFTA_RULE_*`.
+const RULE_TABLE: u16 = 1;
+const RULE_CHAIN: u16 = 2;
+const ENOENT: i32 = 2;
+
+pub(super) fn nftables(family: IpFamily) -> Result<Facility<Vec<ServiceTarget>>, ReadError> {
+    let mut map = header(family);
+    put(&mut map, ELEMENTS_TABLE, KUBE_PROXY_TABLE);
+    put(&mut map, ELEMENTS_SET, SERVICE_IPS_MAP);
+    let listed = nft::dump(
+        Reading::NftablesTargets,
+        nft::NFT_MSG_GETSETELEM,
+        &map,
+        |kind, payload| {
+            (kind == nft::NFT_MSG_NEWSETELEM).then(|| element::targets(payload, family))
+        },
+    );
+    Ok(match or_nothing(listed)? {
+        Facility::Absent => Facility::Absent,
+        Facility::Present(listed) => Facility::Present(sorted(listed.into_iter().flatten())),
+    })
+}
+
+/// Legacy iptables gives its rules only through `getsockopt`, by pointers that take `unsafe` code: where the chain has no
+/// rule in nftables and legacy iptables is in use, nothing can be said.
+pub(super) fn iptables(
+    proc: &Path,
+    family: IpFamily,
+) -> Result<Facility<Vec<ServiceTarget>>, ReadError> {
+    let mut chain = header(family);
+    put(&mut chain, RULE_TABLE, NAT_TABLE);
+    put(&mut chain, RULE_CHAIN, KUBE_SERVICES_CHAIN);
+    let listed = nft::dump(
+        Reading::IptablesTargets,
+        nft::NFT_MSG_GETRULE,
+        &chain,
+        |kind, payload| (kind == nft::NFT_MSG_NEWRULE).then(|| rule::target(payload, family)),
+    );
+    let Facility::Present(rules) = or_nothing(listed)? else {
+        return Ok(Facility::Absent);
+    };
+    if rules.is_empty() && legacy_nat(proc, family)? {
+        return Ok(Facility::Absent);
+    }
+    Ok(Facility::Present(sorted(rules.into_iter().flatten())))
+}
+
+fn legacy_nat(proc: &Path, family: IpFamily) -> Result<bool, ReadError> {
+    Ok(match legacy::tables(proc, family)? {
+        Facility::Absent => false,
+        Facility::Present(names) => names.iter().any(|name| name == "nat"),
+    })
+}
+
+/// `nfgenmsg`.
+fn header(family: IpFamily) -> Vec<u8> {
+    let family = match family {
+        IpFamily::V4 => NftFamily::Ip,
+        IpFamily::V6 => NftFamily::Ip6,
+    };
+    vec![family.number(), 0, 0, 0]
+}
+
+/// Without its table, map or chain, kube-proxy has programmed nothing.
+fn or_nothing<T>(
+    listed: Result<Facility<Vec<T>>, ReadError>,
+) -> Result<Facility<Vec<T>>, ReadError> {
+    match listed {
+        Err(ReadError::Refused { error, .. }) if error.raw() == ENOENT => {
+            Ok(Facility::Present(Vec::new()))
+        }
+        other => other,
+    }
+}
+
+fn sorted(targets: impl Iterator<Item = ServiceTarget>) -> Vec<ServiceTarget> {
+    let mut targets: Vec<ServiceTarget> = targets.collect();
+    targets.sort_unstable();
+    targets.dedup();
+    targets
+}
