@@ -92,10 +92,7 @@ fn a_holder_says_where_and_how_it_answers_in_whole_seconds() {
 fn a_node_that_waits_says_why_and_claims_nothing() {
     let waits = Said {
         held: None,
-        conditions: vec![Decided::new(
-            AnnouncedReason::ProxyNotProgrammed,
-            "Not yet.",
-        )],
+        conditions: vec![Decided::new(AnnouncedReason::AnsweredElsewhere, "Not yet.")],
     };
     let status = said_status(&waits, &ExternalIPStatus::default(), &at(100));
     let keys: Vec<String> = to_value(&status)
@@ -129,7 +126,7 @@ fn a_transition_has_a_time_and_another_message_has_not() {
         let status = said_status(&said, &before, &at(200));
         to_value(&status.conditions[0].last_transition_time).expect("JSON")
     };
-    let same = time(AnnouncedReason::OutsideNodeSubnet, "It is, with a route.");
+    let same = time(AnnouncedReason::Announced, "It is, as before.");
     assert_eq!(same, "1970-01-01T00:01:40Z");
     let other = time(AnnouncedReason::Failed, "It is not.");
     assert_eq!(other, "1970-01-01T00:03:20Z");
