@@ -14,6 +14,9 @@ use ipv6::Ipv6;
 /// Where an advertisement goes that nobody asked for (RFC 4291 section 2.7.1).
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
+/// The length of a frame with a link-layer address, in bytes: Ethernet, IPv6, the fixed part and the option.
+const LONGEST: usize = 14 + 40 + 24 + 8;
+
 const SOLICITATION: u8 = 135;
 const ADVERTISEMENT: u8 = 136;
 const SOURCE_LINK_LAYER: u8 = 1;
@@ -244,7 +247,7 @@ impl NdpPacket {
             Message::Solicitation => (SOLICITATION, SOURCE_LINK_LAYER),
             Message::Advertisement { .. } => (ADVERTISEMENT, TARGET_LINK_LAYER),
         };
-        let mut message = Vec::with_capacity(32);
+        let mut message = Vec::with_capacity(24 + 8);
         message.extend([kind, 0, 0, 0, self.message.flags(), 0, 0, 0]);
         message.extend(self.target.octets());
         if let Some(mac) = self.link_layer {
@@ -256,7 +259,8 @@ impl NdpPacket {
             self.ethernet_source,
             ethernet::IPV6,
         );
-        let mut frame = ethernet.to_vec();
+        let mut frame = Vec::with_capacity(LONGEST);
+        frame.extend(ethernet);
         ipv6::append(&mut frame, self.source, self.destination, &mut message);
         frame
     }
