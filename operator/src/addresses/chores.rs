@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use mooring_api::external_ip::announced_status;
+use mooring_api::external_ip::remarks_status;
 use mooring_api::{antrea_pool, external_ip_pool};
-use mooring_core::condition::Condition;
-use mooring_core::external_ip::Decision;
+use mooring_core::external_ip::{Decision, Remarks};
 use mooring_core::ipam::object_name;
 use mooring_core::ipam::pool::PoolId;
 use mooring_core::kube_proxy::snapshot::Timestamp;
@@ -126,27 +125,30 @@ fn antrea_statuses(decision: &Decision, stores: &Stores) -> Vec<Write> {
     pools.collect()
 }
 
-/// What to say about addresses that no node has taken up; at most so many.
-pub(super) fn announcements(
-    announced: &BTreeMap<IpAddr, Condition>,
+/// What to say about addresses, where they do not say it yet; at most so many.
+pub(super) fn remarks(
+    remarks: &BTreeMap<IpAddr, Remarks>,
     stores: &Stores,
     now: Timestamp,
     free: impl Fn(&Write) -> bool,
     most: usize,
 ) -> Vec<Write> {
-    let writes = announced.iter().filter_map(|(address, condition)| {
+    let writes = remarks.iter().filter_map(|(address, remarks)| {
         let name = object_name::of(*address);
         let object = stores.addresses.get(&name)?;
         let known = &object.value;
-        if known.taken_by.is_some() || known.says(condition) {
+        if known.says(remarks) {
             return None;
         }
-        let said = known.announced.as_ref();
-        let mut body = announced_status(*address, condition, said, now);
+        let mut body = remarks_status(known, remarks, now)?;
         // Applied with force, so that it must not meet what a node has said in the meantime.
         body["metadata"]["uid"] = json!(object.uid);
         body["metadata"]["resourceVersion"] = json!(object.version);
-        Some(Write::Announced { name, body })
+        Some(Write::Remarks { name, body })
     });
     writes.filter(free).take(most).collect()
 }
+
+#[cfg(test)]
+#[path = "chores/tests.rs"]
+mod tests;

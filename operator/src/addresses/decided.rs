@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
-use mooring_core::condition::Condition;
-use mooring_core::external_ip::{Decision, Snapshot, decide};
+use mooring_core::external_ip::{Decision, Remarks, Snapshot, decide};
 
 /// A decision that is carried out.
 pub(super) struct Decided {
     snapshot: Snapshot,
     /// What to write.
     pub decision: Decision,
-    announced: OnceLock<BTreeMap<IpAddr, Condition>>,
+    remarks: OnceLock<BTreeMap<IpAddr, Remarks>>,
 }
 
 // === impl Decided ===
@@ -23,13 +22,13 @@ impl Decided {
         Self {
             decision: decide(&snapshot),
             snapshot,
-            announced: OnceLock::new(),
+            remarks: OnceLock::new(),
         }
     }
 
-    /// What to say about addresses that no node has taken up; made when it is first asked for.
-    pub(super) fn announced(&self) -> &BTreeMap<IpAddr, Condition> {
-        self.announced
-            .get_or_init(|| self.decision.announced(&self.snapshot))
+    /// What to say about addresses; made when it is first asked for.
+    pub(super) fn remarks(&self) -> &BTreeMap<IpAddr, Remarks> {
+        self.remarks
+            .get_or_init(|| self.decision.remarks(&self.snapshot))
     }
 }

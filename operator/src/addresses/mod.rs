@@ -63,8 +63,8 @@ const SHARE_OF_TIME: u32 = 20;
 const LONGEST_IN_TIME: Duration = Duration::from_millis(1_500);
 /// While Services are served without end, pools are told of it so often.
 const POOLS_GAP: Duration = Duration::from_secs(5);
-/// So many conditions of addresses are written before it is looked whether a Service waits.
-const ANNOUNCED_AT_ONCE: usize = 24;
+/// The conditions of so many addresses are written before it is looked whether a Service waits.
+const REMARKS_AT_ONCE: usize = 24;
 
 /// What the loop needs of the process.
 #[derive(Clone)]
@@ -364,7 +364,7 @@ impl Addresses {
             self.pools_written = Instant::now();
             self.write_pools(decision).await;
         }
-        self.unfinished = idle && self.write_announced(decided).await;
+        self.unfinished = idle && self.write_remarks(decided).await;
         let now = Instant::now();
         if let Some(next) = self.held.next(now) {
             self.wake = self.wake.min(next);
@@ -406,12 +406,12 @@ impl Addresses {
     }
 
     /// True if there is more.
-    async fn write_announced(&mut self, decided: &Decided) -> bool {
+    async fn write_remarks(&mut self, decided: &Decided) -> bool {
         let now = Timestamp::from_unix_seconds(jiff::Timestamp::now().as_second());
         let free = |write: &write::Write| !self.is_held(write);
-        let announced = decided.announced();
-        let writes = chores::announcements(announced, &self.stores, now, free, ANNOUNCED_AT_ONCE);
-        let more = writes.len() == ANNOUNCED_AT_ONCE;
+        let remarks = decided.remarks();
+        let writes = chores::remarks(remarks, &self.stores, now, free, REMARKS_AT_ONCE);
+        let more = writes.len() == REMARKS_AT_ONCE;
         self.write(writes).await;
         more
     }

@@ -169,7 +169,7 @@ impl Addresses {
                 stores.antrea_pools.get(pool).map(Seen::of).as_ref() == Some(seen)
             }
             // Not urgent.
-            Write::Announced { .. } => true,
+            Write::Remarks { .. } => true,
         }
     }
 
@@ -208,7 +208,7 @@ impl Addresses {
                 );
             }
             Write::Delete { name, .. } => tracing::debug!(name, "address free again"),
-            Write::PoolStatus { .. } | Write::AntreaStatus { .. } | Write::Announced { .. } => {}
+            Write::PoolStatus { .. } | Write::AntreaStatus { .. } | Write::Remarks { .. } => {}
         }
     }
 }

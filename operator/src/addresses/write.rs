@@ -63,8 +63,8 @@ pub(super) enum Write {
         seen: Seen,
         status: Value,
     },
-    /// What is said about an address that no node has taken up.
-    Announced { name: String, body: Value },
+    /// What is said about an address.
+    Remarks { name: String, body: Value },
 }
 
 /// What became of a write.
@@ -116,7 +116,7 @@ impl Write {
             Self::Finalizers { .. } => "pool_finalizer",
             Self::PoolStatus { .. } => "pool_status",
             Self::AntreaStatus { .. } => "antrea_pool_status",
-            Self::Announced { .. } => "announced",
+            Self::Remarks { .. } => "remarks",
         }
     }
 
@@ -130,7 +130,7 @@ impl Write {
             Self::Publish(status, _) => service(&status.service),
             Self::Finalizers { pool, .. } | Self::PoolStatus { pool, .. } => format!("pool {pool}"),
             Self::AntreaStatus { pool, .. } => format!("Antrea's pool {pool}"),
-            Self::Announced { name, .. } => format!("condition of {name}"),
+            Self::Remarks { name, .. } => format!("conditions of {name}"),
         }
     }
 
@@ -148,7 +148,7 @@ impl Write {
             Self::AntreaStatus { .. } => {
                 Operation::of("patch", antrea_pool::GROUP, "externalippools/status", None)
             }
-            Self::Announced { .. } => Operation::of("patch", OURS, "externalips/status", None),
+            Self::Remarks { .. } => Operation::of("patch", OURS, "externalips/status", None),
         }
     }
 
@@ -255,7 +255,7 @@ impl Write {
                 let request = api.patch_status(pool, &parameters, &body);
                 antrea_now(&bounded(operation, request).await?)
             }
-            Self::Announced { name, body } => {
+            Self::Remarks { name, body } => {
                 let body = Patch::Apply(body);
                 let parameters = PatchParams {
                     force: true,
@@ -281,7 +281,7 @@ impl Write {
             Self::Create(berthed) | Self::Update(berthed, _) => {
                 address(&object_name::of(berthed.claim.address)).await
             }
-            Self::Delete { name, .. } | Self::Announced { name, .. } => address(name).await,
+            Self::Delete { name, .. } | Self::Remarks { name, .. } => address(name).await,
             Self::Publish(status, _) => {
                 let api: Api<Service> = Api::namespaced(client.clone(), &status.service.namespace);
                 let operation = Operation::of("get", "", "services", None);

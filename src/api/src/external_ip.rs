@@ -12,16 +12,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 mod agent;
-mod announced;
 mod claim;
+mod remarks;
 mod status;
 
 pub use agent::{
     Held, Said, applied, holders_part, let_go_status, said_status, sighting_status,
 };
-pub use announced::{announced_status, known};
 pub use claim::{NoClaim, claim, spec};
 pub use mooring_core::ipam::object_name;
+pub use remarks::{known, remarks_status};
 pub use status::{ExternalIPStatus, Method, Move, Responder, Sighting};
 
 /// Who has the address, and where it shall be. Written by Mooring's operator: there is nothing to set here.

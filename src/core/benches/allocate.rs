@@ -125,6 +125,7 @@ fn carried_out(mut snapshot: Snapshot, decision: &Decision) -> Snapshot {
             planned: node.clone(),
             taken_by: node.clone(),
             announced: None,
+            request_met: None,
         };
         addresses.insert(claim.address, Arc::new(known));
     }

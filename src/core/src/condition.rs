@@ -36,6 +36,8 @@ pub enum ConditionType {
     RangesUsable,
     /// Of a pool: a node can have its addresses.
     NodesEligible,
+    /// Of an external IP: the Services that have it have what they ask for.
+    RequestMet,
     /// Of an external IP: a node answers for it.
     Announced,
     /// Of an external IP: exactly that node answers for it.
@@ -66,7 +68,12 @@ impl ConditionType {
     pub const OF_POOL: [Self; 3] = [Self::Ready, Self::RangesUsable, Self::NodesEligible];
 
     /// Those of an ExternalIP.
-    pub const OF_ADDRESS: [Self; 3] = [Self::Announced, Self::SingleResponder, Self::Conflict];
+    pub const OF_ADDRESS: [Self; 4] = [
+        Self::RequestMet,
+        Self::Announced,
+        Self::SingleResponder,
+        Self::Conflict,
+    ];
 
     /// As in the API.
     pub fn as_str(self) -> &'static str {
@@ -81,6 +88,7 @@ impl ConditionType {
             Self::Ready => "Ready",
             Self::RangesUsable => "RangesUsable",
             Self::NodesEligible => "NodesEligible",
+            Self::RequestMet => "RequestMet",
             Self::Announced => "Announced",
             Self::SingleResponder => "SingleResponder",
             Self::Conflict => "Conflict",
@@ -104,6 +112,7 @@ impl ConditionType {
             Self::Ready => "addresses are handed out of the pool",
             Self::RangesUsable => "none of the pool's addresses belongs to somebody else",
             Self::NodesEligible => "a node can have addresses of the pool",
+            Self::RequestMet => "the Services that have the address have all that they ask for",
             Self::Announced => {
                 "a node answers for the address, and its Services are reachable there"
             }

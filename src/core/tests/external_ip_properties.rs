@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use mooring_core::external_ip::Decision;
+use mooring_core::ipam::outcome::State;
 use mooring_core::ipam::plan::Gate;
 use mooring_core::ipam::service::{Protocol, ServicePort, TrafficPolicy};
 use proptest::prelude::*;
@@ -224,6 +225,13 @@ impl Story {
         let again = self.world.decide();
         assert_eq!(again, decision, "the same world, the same decision");
         let announced = decision.announced(snapshot);
+        let remarks = decision.remarks(snapshot);
+        for outcome in decision.outcomes.values() {
+            let otherwise = outcome.state == State::AssignedOtherwise;
+            assert!(!otherwise || outcome.not_met().is_some(), "{outcome:?}");
+            let assigned = outcome.state == State::Assigned;
+            assert!(!assigned || outcome.not_met().is_none(), "{outcome:?}");
+        }
         for known in &snapshot.addresses {
             let claim = &known.claim;
             let placement = decision.placements.get(&claim.address);
@@ -234,6 +242,9 @@ impl Story {
             );
             let said = announced.get(&claim.address);
             assert_eq!(said.is_none(), known.taken_by.is_some(), "{claim:?}");
+            let remarks = &remarks[&claim.address];
+            assert_eq!(remarks.announced.as_ref(), said);
+            assert_eq!(remarks.request_met.is_none(), claim.holders.is_empty());
             if let Some(node) = &known.planned {
                 let mut nodes = snapshot.nodes.iter();
                 assert!(nodes.any(|one| one.view.name == *node), "{node} is gone");

@@ -10,6 +10,7 @@ fn has(address: &str, way: Way) -> Outcome {
     Outcome {
         state: State::Assigned,
         addresses: vec![address],
+        wanting: Vec::new(),
         notes: vec![Note::Has {
             address,
             pool: PoolId::mooring("p"),
@@ -22,6 +23,7 @@ fn pending(pool: &str) -> Outcome {
     Outcome {
         state: State::Pending,
         addresses: Vec::new(),
+        wanting: Vec::new(),
         notes: vec![Note::NoSuchPool(pool.to_owned())],
     }
 }
@@ -75,6 +77,7 @@ fn services_of_others_are_told_nothing_unless_they_were_ours() {
     let other = Outcome {
         state: State::NotOurs,
         addresses: Vec::new(),
+        wanting: Vec::new(),
         notes: vec![Note::NoAutoAssign],
     };
     assert_eq!(told.news("u", &other, Occasion::Look), None);

@@ -6,7 +6,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 
 use mooring_core::ipam::reason::{
     AnnouncedReason, ConflictReason, NodesEligibleReason, RangesUsableReason, ReadyReason,
-    SingleResponderReason,
+    RequestMetReason, SingleResponderReason,
 };
 
 use super::{
@@ -111,6 +111,7 @@ fn reasons(types: &[ConditionType]) -> String {
             ConditionType::Ready => list::<ReadyReason>(&mut text),
             ConditionType::RangesUsable => list::<RangesUsableReason>(&mut text),
             ConditionType::NodesEligible => list::<NodesEligibleReason>(&mut text),
+            ConditionType::RequestMet => list::<RequestMetReason>(&mut text),
             ConditionType::Announced => list::<AnnouncedReason>(&mut text),
             ConditionType::SingleResponder => list::<SingleResponderReason>(&mut text),
             ConditionType::Conflict => list::<ConflictReason>(&mut text),

@@ -202,6 +202,7 @@ fn decided(condition: &Condition) -> Option<Decided> {
         | ConditionType::Ready
         | ConditionType::RangesUsable
         | ConditionType::NodesEligible
+        | ConditionType::RequestMet
         | ConditionType::Announced
         | ConditionType::SingleResponder
         | ConditionType::Conflict => None,

@@ -159,6 +159,7 @@ impl Cluster {
                     planned: berthed.node.clone(),
                     taken_by: None,
                     announced: None,
+                    request_met: None,
                 }));
             }
             addresses.retain(|known| !decision.delete.contains(&known.claim.address));

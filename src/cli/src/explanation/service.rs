@@ -65,6 +65,7 @@ fn undecided(look: &Look, service: &Service) -> Outcome {
     Outcome {
         state: Decided::NotOurs,
         addresses: Vec::new(),
+        wanting: Vec::new(),
         notes: reason.map(Note::NotOurs).into_iter().collect(),
     }
 }

@@ -7,6 +7,7 @@ use super::announced::announced;
 use super::berths::{self, Harbour, Planned};
 use super::occupied;
 use super::pool_state;
+use super::remarks::{self, Remarks};
 use super::snapshot::Snapshot;
 use crate::condition::Condition;
 use crate::ipam::allocate;
@@ -225,6 +226,15 @@ impl Decision {
         let claims = self.claims(snapshot);
         let harbour = Harbour::new(snapshot, &self.pools);
         announced(snapshot, &harbour, &claims, &self.placements)
+    }
+
+    /// What the operator says about each address in its status, once the decision on `snapshot` is carried out: whether the
+    /// requests of its Services are met, and what is [waited for](Self::announced). No Service waits for this either.
+    pub fn remarks(&self, snapshot: &Snapshot) -> BTreeMap<IpAddr, Remarks> {
+        let claims = self.claims(snapshot);
+        let harbour = Harbour::new(snapshot, &self.pools);
+        let announced = announced(snapshot, &harbour, &claims, &self.placements);
+        remarks::of(&claims, announced, &self.outcomes)
     }
 
     /// Every node with what keeps it from owning `address`, in the order of the names; `None` if no Service has the address

@@ -13,8 +13,10 @@ mod decision;
 mod listing;
 mod occupied;
 mod pool_state;
+mod remarks;
 mod snapshot;
 
 pub use decision::{Berthed, Decision, NodeVerdict, PoolState, decide};
 pub use occupied::of_cluster;
+pub use remarks::{Remarks, not_met};
 pub use snapshot::{ClusterNode, Known, Networks, Said, Snapshot};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::remarks::Remarks;
 use crate::condition::Condition;
 use crate::ipam::claim::Claim;
 use crate::ipam::plan::Gate;
@@ -50,6 +51,8 @@ pub struct Known {
     pub taken_by: Option<String>,
     /// The condition `Announced` in its status.
     pub announced: Option<Said>,
+    /// The condition `RequestMet` in its status.
+    pub request_met: Option<Said>,
 }
 
 /// A condition as it stands in a status. The texts may be those of another version.
@@ -75,10 +78,15 @@ impl Said {
 }
 
 impl Known {
-    /// Whether its status has this condition `Announced` already.
-    pub fn says(&self, decided: &Condition) -> bool {
-        let said = self.announced.as_ref();
-        said.is_some_and(|said| said.is(decided))
+    /// Whether its status says already what the operator has to say. How a node announces it is not the operator's to say.
+    pub fn says(&self, remarks: &Remarks) -> bool {
+        let same = |said: &Option<Said>, decided: &Option<Condition>| match (said, decided) {
+            (Some(said), Some(decided)) => said.is(decided),
+            (None, None) => true,
+            _ => false,
+        };
+        (self.taken_by.is_some() || same(&self.announced, &remarks.announced))
+            && same(&self.request_met, &remarks.request_met)
     }
 }
 

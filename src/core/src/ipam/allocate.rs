@@ -119,6 +119,7 @@ impl<'w> Case<'w> {
         Outcome {
             state,
             addresses,
+            wanting: self.wanting,
             notes: self.notes,
         }
     }

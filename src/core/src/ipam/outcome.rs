@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::pool::{NotAllowed, PoolId};
 use super::range::Family;
+use super::reason::RequestMetReason;
 use super::request::{NotOurs, RequestProblem};
 use super::sharing::ShareRefusal;
 use crate::kube_proxy::snapshot::{ObjectName, Timestamp};
@@ -16,6 +17,8 @@ pub struct Outcome {
     pub state: State,
     /// The addresses that it is to have, in the order of its families.
     pub addresses: Vec<IpAddr>,
+    /// The families in which it has not what it asks for.
+    pub wanting: Vec<Family>,
     /// All that led to this, in the order in which it was decided.
     pub notes: Vec<Note>,
 }
@@ -52,6 +55,15 @@ pub struct Headline {
     /// The reason of the event.
     pub reason: &'static str,
     /// For people.
+    pub message: String,
+}
+
+/// Why a Service has not all that it asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotMet {
+    /// What is in the way first.
+    pub reason: RequestMetReason,
+    /// All that is in the way, what to write instead, and what the Service keeps; without a full stop.
     pub message: String,
 }
 
@@ -164,15 +176,7 @@ pub enum Note {
 impl Outcome {
     /// What to tell. The shell remembers it per Service and tells it when it differs from what it told last.
     pub fn headline(&self) -> Headline {
-        let list = |wanted: fn(&Note) -> bool| -> String {
-            let texts: Vec<String> = self
-                .notes
-                .iter()
-                .filter(|note| wanted(note))
-                .map(ToString::to_string)
-                .collect();
-            texts.join("; ")
-        };
+        let list = |wanted| self.list(wanted);
         let (severity, reason, message) = match self.state {
             State::NotOurs => (Severity::Normal, "NotOurs", list(|_| true)),
             State::Pending => (
@@ -193,7 +197,7 @@ impl Outcome {
             State::AssignedOtherwise => (
                 Severity::Warning,
                 "RequestNotMet",
-                list(|note| note.is_obstacle() || matches!(note, Note::Stays(_))),
+                list(Note::is_about_request),
             ),
         };
         Headline {
@@ -201,6 +205,26 @@ impl Outcome {
             reason,
             message,
         }
+    }
+
+    /// Why the Service has not all that it asks for; `None` if it has. What is held back until it is safe is had.
+    pub fn not_met(&self) -> Option<NotMet> {
+        let in_the_way = self.notes.iter().filter(|note| {
+            let family = note.family();
+            family.is_none_or(|family| self.wanting.contains(&family))
+        });
+        let reason = in_the_way.filter_map(Note::reason_not_met).next();
+        let reason = reason.filter(|_| !self.wanting.is_empty())?;
+        Some(NotMet {
+            reason,
+            message: self.list(Note::is_about_request),
+        })
+    }
+
+    fn list(&self, wanted: fn(&Note) -> bool) -> String {
+        let notes = self.notes.iter().filter(|note| wanted(note));
+        let texts: Vec<String> = notes.map(ToString::to_string).collect();
+        texts.join("; ")
     }
 }
 
@@ -260,6 +284,52 @@ impl Note {
                 | Self::Withheld { .. }
                 | Self::StatusRepaired
         )
+    }
+
+    /// Whether it belongs to why a request is not met.
+    fn is_about_request(&self) -> bool {
+        self.is_obstacle() || matches!(self, Self::Stays(_))
+    }
+
+    /// The family that it is about; `None` if it is about all.
+    fn family(&self) -> Option<Family> {
+        match self {
+            Self::NoFamily(_, family) | Self::Exhausted { family, .. } => Some(*family),
+            Self::InNoPool(address)
+            | Self::InOtherPool(address, _)
+            | Self::Held { address, .. }
+            | Self::Resting { address, .. } => Some(Family::of(*address)),
+            _ => None,
+        }
+    }
+
+    /// The reason of a request that is not met. What only follows from something else that is noted is none.
+    fn reason_not_met(&self) -> Option<RequestMetReason> {
+        Some(match self {
+            Self::Problem(_) => RequestMetReason::InvalidRequest,
+            Self::NoSuchPool(_) => RequestMetReason::NoSuchPool,
+            Self::NoDefaultPool => RequestMetReason::NoDefaultPool,
+            Self::NotAllowed(..) => RequestMetReason::NotAllowed,
+            Self::PoolProblem(..) => RequestMetReason::PoolProblem,
+            Self::NoFamily(..) => RequestMetReason::NoFamily,
+            Self::Exhausted { .. } => RequestMetReason::Exhausted,
+            Self::InNoPool(_) => RequestMetReason::InNoPool,
+            Self::InOtherPool(..) => RequestMetReason::InOtherPool,
+            Self::Held { .. } => RequestMetReason::Held,
+            Self::Resting { .. } => RequestMetReason::Resting,
+            Self::NotOurs(_)
+            | Self::PoolNotHere
+            | Self::NoAutoAssign
+            | Self::ForeignStatus(_)
+            | Self::NotBothFamilies(_)
+            | Self::Has { .. }
+            | Self::Stays(_)
+            | Self::Draining(..)
+            | Self::TakenAway(..)
+            | Self::Switching { .. }
+            | Self::Withheld { .. }
+            | Self::StatusRepaired => return None,
+        })
     }
 }
 

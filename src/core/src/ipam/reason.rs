@@ -78,6 +78,41 @@ reasons! {
 }
 
 reasons! {
+    /// Reasons of `RequestMet` of an external IP. Those of False are spelt as in `kubectl mooring explain`. Whatever it
+    /// says, the Services keep the address.
+    RequestMetReason of RequestMet {
+        True {
+            /// every Service that has it has all that it asks for
+            Met,
+        }
+        False {
+            /// what a Service asks for cannot be read, contradicts itself, or is of a family that it does not have
+            InvalidRequest,
+            /// a Service names a pool that does not exist
+            NoSuchPool,
+            /// a Service names no pool, and no pool has `autoAssign`
+            NoDefaultPool,
+            /// a Service may not use the pool that it asks for
+            NotAllowed,
+            /// the pool has a problem, or does not hand out the address that a Service asks for
+            PoolProblem,
+            /// the pool has no addresses of a family that a Service asks for
+            NoFamily,
+            /// all addresses that a Service could get instead are in use, or rest
+            Exhausted,
+            /// a Service asks for an address that is in no pool which it can use
+            InNoPool,
+            /// a Service asks for an address that is in another pool than the one which it names
+            InOtherPool,
+            /// a Service asks for an address that another Service has and does not share with it
+            Held,
+            /// a Service asks for an address that was released a moment ago
+            Resting,
+        }
+    }
+}
+
+reasons! {
     /// Reasons of `Announced` of an external IP.
     AnnouncedReason of Announced {
         True {

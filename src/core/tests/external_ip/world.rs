@@ -207,6 +207,12 @@ impl World {
         announced.remove(&ip(address)).unwrap()
     }
 
+    /// What is to be said about the requests for an address.
+    pub fn request_met(&self, address: &str) -> Option<Condition> {
+        let mut remarks = self.decide().remarks(&self.snapshot);
+        remarks.remove(&ip(address)).unwrap().request_met
+    }
+
     pub fn known(&self, address: &str) -> Option<&Known> {
         let mut all = self.snapshot.addresses.iter();
         all.find(|known| known.claim.address == ip(address))
@@ -248,6 +254,7 @@ impl World {
                 planned,
                 taken_by: None,
                 announced: None,
+                request_met: None,
             })),
         }
     }

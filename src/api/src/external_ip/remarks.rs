@@ -1,0 +1,80 @@
+//! An ExternalIP as the decisions see it, and the conditions that the operator writes into its status.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::Resource as _;
+use mooring_core::condition::Condition as Decided;
+use mooring_core::external_ip::{Known, Remarks, Said};
+use mooring_core::ipam::object_name;
+use mooring_core::kube_proxy::snapshot::Timestamp;
+use serde_json::{Value, json};
+
+use super::{ExternalIP, NoClaim, claim};
+use crate::condition::{ConditionType, condition};
+use crate::metadata::{time, timestamp};
+
+/// An ExternalIP as the decisions see it.
+///
+/// # Errors
+/// If it is the claim to no address.
+pub fn known(object: &ExternalIP) -> Result<Known, NoClaim> {
+    let status = object.status.as_ref();
+    let conditions = status.map_or(&[][..], |status| &status.conditions);
+    let find = |kind: ConditionType| {
+        let mut conditions = conditions.iter();
+        let found = conditions.find(|condition| condition.type_ == kind.as_str());
+        found.map(said)
+    };
+    Ok(Known {
+        claim: claim(object)?,
+        planned: object.spec.node.clone(),
+        taken_by: status.and_then(|status| status.node.clone()),
+        announced: find(ConditionType::Announced),
+        request_met: find(ConditionType::RequestMet),
+    })
+}
+
+fn said(condition: &Condition) -> Said {
+    Said {
+        status: condition.status.clone(),
+        reason: condition.reason.clone(),
+        message: condition.message.clone(),
+        since: timestamp(&condition.last_transition_time),
+    }
+}
+
+/// What to apply to the status of an address, server-side and with force: all conditions that are the operator's, as the
+/// API server takes away what an operator applied before and leaves out now. `known` is the object as it is: as long as the
+/// status of a condition is the same, the time of its last transition is, too.
+///
+/// Once a node has taken the address up, `Announced` is left out, and stays as it is if the agent applied it with all of
+/// its fields: then the agent owns each of them, and the operator gives up its share of what has not changed. `None` if the
+/// remarks are about an address that a node had not taken up yet, or had no more.
+///
+/// It need not be written if the object [says](Known::says) it already.
+pub fn remarks_status(known: &Known, remarks: &Remarks, now: Timestamp) -> Option<Value> {
+    if remarks.announced.is_some() == known.taken_by.is_some() {
+        return None;
+    }
+    let condition = |decided: &Option<Decided>, said: &Option<Said>| -> Option<Condition> {
+        let decided = decided.as_ref()?;
+        let since = said
+            .as_ref()
+            .filter(|said| said.status == decided.status.as_str())
+            .map_or(now, |said| said.since);
+        Some(condition(decided.clone(), None, time(since)))
+    };
+    let conditions = [
+        condition(&remarks.request_met, &known.request_met),
+        condition(&remarks.announced, &known.announced),
+    ];
+    let conditions: Vec<Condition> = conditions.into_iter().flatten().collect();
+    Some(json!({
+        "apiVersion": ExternalIP::api_version(&()),
+        "kind": ExternalIP::kind(&()),
+        "metadata": {"name": object_name::of(known.claim.address)},
+        "status": {"conditions": conditions},
+    }))
+}
+
+#[cfg(test)]
+mod tests;

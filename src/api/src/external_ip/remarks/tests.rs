@@ -1,0 +1,184 @@
+use mooring_core::ipam::reason::{AnnouncedReason, RequestMetReason};
+
+use super::*;
+
+fn object(status: Value) -> ExternalIP {
+    serde_json::from_value(json!({
+        "apiVersion": "mooring.dev/v1alpha1",
+        "kind": "ExternalIP",
+        "metadata": {"name": "10-77-0-200"},
+        "spec": {
+            "address": "10.77.0.200",
+            "pool": {"group": "mooring.dev", "name": "blue"},
+            "services": [{"namespace": "shop", "name": "web", "uid": "u1", "trafficPolicy": "Cluster"}],
+            "node": "n1",
+        },
+        "status": status,
+    }))
+    .expect("an ExternalIP")
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_unix_seconds(seconds)
+}
+
+#[test]
+fn an_object_says_who_has_it_who_shall_have_it_and_what_is_awaited() {
+    let fresh = known(&object(json!({}))).expect("a claim");
+    assert_eq!(fresh.planned.as_deref(), Some("n1"));
+    assert_eq!((fresh.taken_by, fresh.announced), (None, None));
+    assert_eq!(fresh.request_met, None);
+    let taken = known(&object(json!({
+        "node": "n2",
+        "conditions": [
+            {"type": "Conflict", "status": "False", "reason": "NoConflict", "message": "",
+             "lastTransitionTime": "1970-01-01T00:00:01Z"},
+            {"type": "Announced", "status": "True", "reason": "Announced", "message": "It is.",
+             "lastTransitionTime": "1970-01-01T00:00:02Z"},
+        ],
+    })))
+    .expect("a claim");
+    assert_eq!(taken.taken_by.as_deref(), Some("n2"));
+    let said = taken.announced.expect("what its agent says");
+    assert!(said.is(&Decided::new(AnnouncedReason::Announced, "It is.")));
+    assert!(!said.is(&Decided::new(AnnouncedReason::Announced, "It is not.")));
+    assert!(!said.is(&Decided::new(AnnouncedReason::WaitingForNode, "It is.")));
+    assert_eq!(said.since, at(2));
+}
+
+#[test]
+fn an_object_that_is_no_claim_is_refused() {
+    let mut wrong = object(json!({}));
+    wrong.metadata.name = Some("10-77-0-201".to_owned());
+    assert!(known(&wrong).is_err());
+}
+
+fn waits() -> Decided {
+    Decided::new(AnnouncedReason::WaitingForNode, "n1 has not taken it yet.")
+}
+
+fn met() -> Decided {
+    Decided::new(RequestMetReason::Met, "Every Service has it.")
+}
+
+fn not_met() -> Decided {
+    Decided::new(RequestMetReason::NoSuchPool, "There is no pool bleu.")
+}
+
+/// What is said about an address that no node has taken up.
+fn untaken(request_met: Decided) -> Remarks {
+    Remarks {
+        announced: Some(waits()),
+        request_met: Some(request_met),
+    }
+}
+
+/// What is said about one that a node has.
+fn taken(request_met: Decided) -> Remarks {
+    Remarks {
+        announced: None,
+        request_met: Some(request_met),
+    }
+}
+
+fn applied(known: &Known, remarks: &Remarks, second: i64) -> Value {
+    let body = remarks_status(known, remarks, at(second)).expect("a body");
+    assert_eq!(
+        body["status"].as_object().map(|status| status.len()),
+        Some(1)
+    );
+    body["status"]["conditions"].clone()
+}
+
+#[test]
+fn nothing_but_the_conditions_is_applied_and_they_read_back_as_they_were() {
+    let fresh = known(&object(json!({}))).expect("a claim");
+    assert!(!fresh.says(&untaken(met())));
+    let body = remarks_status(&fresh, &untaken(met()), at(100)).expect("a body");
+    assert_eq!(
+        body,
+        json!({
+            "apiVersion": "mooring.dev/v1alpha1",
+            "kind": "ExternalIP",
+            "metadata": {"name": "10-77-0-200"},
+            "status": {"conditions": [
+                {
+                    "type": "RequestMet", "status": "True", "reason": "Met",
+                    "message": "Every Service has it.", "lastTransitionTime": "1970-01-01T00:01:40Z",
+                },
+                {
+                    "type": "Announced", "status": "False", "reason": "WaitingForNode",
+                    "message": "n1 has not taken it yet.", "lastTransitionTime": "1970-01-01T00:01:40Z",
+                },
+            ]},
+        })
+    );
+    let first = known(&object(body["status"].clone())).expect("a claim");
+    assert!(first.says(&untaken(met())));
+    assert!(!first.says(&untaken(not_met())));
+    assert!(!first.says(&Remarks {
+        request_met: None,
+        ..untaken(met())
+    }));
+}
+
+#[test]
+fn both_are_applied_when_one_changes_and_only_that_ones_time_moves() {
+    let fresh = known(&object(json!({}))).expect("a claim");
+    let conditions = applied(&fresh, &untaken(met()), 100);
+    let first = known(&object(json!({"conditions": conditions}))).expect("a claim");
+    let times = |remarks: &Remarks| {
+        let conditions = applied(&first, remarks, 200);
+        let list = conditions.as_array().expect("a list").clone();
+        let time = |condition: &Value| condition["lastTransitionTime"].clone();
+        list.iter().map(time).collect::<Vec<_>>()
+    };
+    let (then, now) = ("1970-01-01T00:01:40Z", "1970-01-01T00:03:20Z");
+    assert_eq!(times(&untaken(met())), [then, then]);
+    assert_eq!(times(&untaken(not_met())), [now, then]);
+    let nowhere = Decided::new(AnnouncedReason::NoEligibleNode, "No node can have it.");
+    let still_false = Remarks {
+        announced: Some(nowhere),
+        ..untaken(met())
+    };
+    assert_eq!(times(&still_false), [then, then]);
+    let lost = Decided::new(AnnouncedReason::NodeNotReporting, "n1 does not report.");
+    let unknown = Remarks {
+        announced: Some(lost),
+        ..untaken(met())
+    };
+    assert_eq!(times(&unknown), [then, now]);
+}
+
+#[test]
+fn of_an_address_that_a_node_has_the_operator_applies_its_own_condition_only() {
+    let status = json!({
+        "node": "n2",
+        "conditions": [
+            {"type": "RequestMet", "status": "True", "reason": "Met", "message": "Every Service has it.",
+             "lastTransitionTime": "1970-01-01T00:00:01Z"},
+            {"type": "Announced", "status": "True", "reason": "Announced", "message": "It is.",
+             "lastTransitionTime": "1970-01-01T00:00:02Z"},
+            {"type": "Conflict", "status": "False", "reason": "NoConflict", "message": "",
+             "lastTransitionTime": "1970-01-01T00:00:02Z"},
+        ],
+    });
+    let has = known(&object(status)).expect("a claim");
+    assert!(has.says(&taken(met())), "whatever its agent says");
+    assert!(!has.says(&taken(not_met())));
+    let conditions = applied(&has, &taken(not_met()), 100);
+    assert_eq!(conditions.as_array().map(Vec::len), Some(1));
+    assert_eq!(conditions[0]["type"], "RequestMet");
+    // Nobody asks for it any more, and the node has not let go yet.
+    let nothing = Remarks::default();
+    assert!(!has.says(&nothing));
+    assert_eq!(applied(&has, &nothing, 100), json!([]));
+}
+
+#[test]
+fn what_was_decided_before_a_node_took_it_up_or_let_go_is_not_applied() {
+    let free = known(&object(json!({}))).expect("a claim");
+    let has = known(&object(json!({"node": "n2"}))).expect("a claim");
+    assert_eq!(remarks_status(&has, &untaken(not_met()), at(100)), None);
+    assert_eq!(remarks_status(&free, &taken(not_met()), at(100)), None);
+}

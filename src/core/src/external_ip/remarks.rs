@@ -1,0 +1,79 @@
+//! What the operator says about addresses in their statuses, and whether the requests of their Services are met.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::berths::Planned;
+use crate::condition::Condition;
+use crate::ipam::claim::Claim;
+use crate::ipam::outcome::{NotMet, Outcome};
+use crate::ipam::reason::RequestMetReason;
+use crate::kube_proxy::snapshot::ObjectName;
+
+/// The conditions of an address that are the operator's to write. One that is `None` is not to be there, unless somebody
+/// else wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Remarks {
+    /// `Announced`: what is waited for. `None` once a node has taken the address up, as its agent speaks then.
+    pub announced: Option<Condition>,
+    /// `RequestMet`: whether the Services that have the address have what they ask for. `None` while it rests.
+    pub request_met: Option<Condition>,
+}
+
+/// The remarks about each of the addresses that are claimed.
+pub(super) fn of(
+    claims: &BTreeMap<IpAddr, Planned<'_>>,
+    mut announced: BTreeMap<IpAddr, Condition>,
+    outcomes: &BTreeMap<ObjectName, Outcome>,
+) -> BTreeMap<IpAddr, Remarks> {
+    let remarks = claims.iter().map(|(address, planned)| {
+        let remarks = Remarks {
+            announced: announced.remove(address),
+            request_met: request_met(planned.claim, outcomes),
+        };
+        (*address, remarks)
+    });
+    remarks.collect()
+}
+
+/// The Services that have the address and not all that they ask for, by name, and why not.
+pub fn not_met<'a>(
+    claim: &'a Claim,
+    outcomes: &BTreeMap<ObjectName, Outcome>,
+) -> Vec<(&'a ObjectName, NotMet)> {
+    let mut found: Vec<_> = claim
+        .holders
+        .iter()
+        .filter_map(|holder| Some((&holder.service, outcomes.get(&holder.service)?.not_met()?)))
+        .collect();
+    found.sort_by_key(|(service, _)| *service);
+    found
+}
+
+/// While all is well, the message is the same for every address, so that nothing is written when Services come to one or
+/// leave it.
+fn request_met(claim: &Claim, outcomes: &BTreeMap<ObjectName, Outcome>) -> Option<Condition> {
+    if claim.holders.is_empty() {
+        return None;
+    }
+    let found = not_met(claim, outcomes);
+    let Some(((service, first), others)) = found.split_first() else {
+        return Some(Condition::new(
+            RequestMetReason::Met,
+            "Every Service that has the address has all that it asks for.",
+        ));
+    };
+    let see = format!("kubectl mooring explain {}", claim.address);
+    let others = match others.len() {
+        0 => String::new(),
+        1 => format!(" The same goes for 1 more Service that has the address: {see}"),
+        more => format!(" The same goes for {more} more Services that have the address: {see}"),
+    };
+    Some(Condition::new(
+        first.reason,
+        format!(
+            "{service} has not all that it asks for: {}.{others}",
+            first.message
+        ),
+    ))
+}
