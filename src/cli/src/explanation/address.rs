@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use mooring_core::condition::Reason as _;
+use mooring_core::external_ip::not_met;
 use mooring_core::ipam::claim::Claim;
 use mooring_core::ipam::pool::Pool;
 use mooring_core::kube_proxy::snapshot::ObjectName;
@@ -68,6 +70,16 @@ fn in_use(look: &Look, claim: &Claim) -> Said {
                 holder.service,
                 ports.join(", "),
                 holder.service
+            ),
+        ));
+    }
+    for (service, request) in not_met(claim, &look.decision.outcomes) {
+        reasons.push(Reason::new(
+            Step::Request,
+            request.reason.as_str(),
+            format!(
+                "{service} has not all that it asks for: {}; what would change it: kubectl mooring explain {service}",
+                request.message
             ),
         ));
     }

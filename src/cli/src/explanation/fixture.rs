@@ -382,6 +382,12 @@ pub(crate) fn states() -> Vec<(&'static str, Explanation)> {
             cluster.settle();
             cluster.take("10.0.1.1", "n3", "False", "WaitingForProxy");
         }),
+        of("ip-in-use-otherwise", "10.0.1.1", &|cluster| {
+            cluster.service("web", "blue", |_| {});
+            cluster.settle();
+            cluster.take("10.0.1.1", "n1", "True", "Announced");
+            cluster.change("web", |web| annotate(web, annotation::IPS, "10.0.1.300"));
+        }),
         of("ip-resting", "10.0.1.1", &|cluster| {
             cluster.service("web", "blue", |_| {});
             cluster.settle();

@@ -89,6 +89,7 @@ fn address(claim: &ExternalIP) -> AddressShown {
             Some(_) => {}
         }
         trouble.extend(bad(find("SingleResponder"), "False"));
+        trouble.extend(bad(find("RequestMet"), "False"));
         if answered_by.is_some() && answered_by != claim.spec.node {
             trouble.push("NotOnItsNode".to_owned());
         }
@@ -109,3 +110,6 @@ fn address(claim: &ExternalIP) -> AddressShown {
         trouble,
     }
 }
+
+#[cfg(test)]
+mod tests;
