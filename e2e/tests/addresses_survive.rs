@@ -235,7 +235,18 @@ fn typo(cluster: &Cluster, mooring: &Mooring<'_>) {
             &json!({"metadata": {"annotations": {"mooring.dev/ips": address}}}),
         );
     };
-    for wrong in ["10.77.0.1999", "10.99.0.1"] {
+    let request_met = |address: &str, reason: &str| {
+        let wanted = format!("RequestMet of {address} is {reason}");
+        mooring.wait_for(&wanted, || {
+            let found = mooring::condition(&mooring.external_ip(address)["status"], "RequestMet");
+            found.filter(|now| now.reason == reason)
+        })
+    };
+    assert_eq!(request_met("10.77.0.203", "Met").status, "True");
+    for (wrong, reason) in [
+        ("10.77.0.1999", "InvalidRequest"),
+        ("10.99.0.1", "InNoPool"),
+    ] {
         ask(wrong);
         let event = mooring.wait_for_event("careless", "RequestNotMet", wrong);
         println!("{event}");
@@ -243,10 +254,23 @@ fn typo(cluster: &Cluster, mooring: &Mooring<'_>) {
         let why = cluster.explain("careless");
         assert!(why.contains(wrong), "{why}");
         assert!(why.contains("10.77.0.203"), "{why}");
+        let condition = request_met("10.77.0.203", reason);
+        println!("RequestMet: {}", condition.message);
+        assert_eq!(condition.status, "False");
+        for text in ["default/careless", wrong, "it keeps 10.77.0.203"] {
+            assert!(condition.message.contains(text), "{}", condition.message);
+        }
+        let address = format!("{EXTERNAL_IPS}/{}", object_name("10.77.0.203"));
+        let wait = ["wait", "--for=condition=RequestMet=false", "--timeout=10s"];
+        cluster
+            .bed
+            .kubectl(&[&wait[..], &[&address]].concat())
+            .unwrap();
         assert_eq!(mooring.published("careless"), ["10.77.0.203"]);
     }
     ask("10.77.0.204");
     mooring.wait_for_published("careless", &["10.77.0.204"]);
+    assert_eq!(request_met("10.77.0.204", "Met").status, "True");
     let mut history: Vec<Vec<String>> = services
         .seen()
         .iter()
@@ -257,6 +281,12 @@ fn typo(cluster: &Cluster, mooring: &Mooring<'_>) {
     mooring.wait_for("the former address is released", || {
         let claim = mooring.external_ip("10.77.0.203");
         (claim.is_null() || !claim["spec"]["released"].is_null()).then_some(())
+    });
+    mooring.wait_for("nothing is said about a request for it", || {
+        let claim = mooring.external_ip("10.77.0.203");
+        mooring::condition(&claim["status"], "RequestMet")
+            .is_none()
+            .then_some(())
     });
 }
 
