@@ -2,128 +2,30 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+mod segment;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use segment::{Segment, ip, mac_of};
 use testbed::probe::{Mac, Options, ProbeError, who_answers};
 
-/// Namespaces `asker`, `a` and `b` with an `eth0` each, on the bridge of a fourth one. Deleted
-/// with everything in them when dropped.
-struct Segment {
-    prefix: String,
-}
-
-const HOSTS: [&str; 3] = ["asker", "a", "b"];
-
-impl Segment {
-    /// `None`, with the reason printed, when this process may not make namespaces.
-    fn new() -> Option<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        if !nix::unistd::geteuid().is_root() {
-            skip("making network namespaces needs root");
-            return None;
-        }
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let segment = Self {
-            prefix: format!("testbed-probe-{}-{number}", std::process::id()),
-        };
-        let fabric = segment.name("fabric");
-        ip(&format!("netns add {fabric}"));
-        ip(&format!(
-            "-n {fabric} link add br0 type bridge mcast_snooping 0"
-        ));
-        ip(&format!("-n {fabric} link set br0 up"));
-        // Set to 1 in new namespaces where br_netfilter is built in.
-        for family in ["ip", "ip6", "arp"] {
-            let key = format!("net.bridge.bridge-nf-call-{family}tables=0");
-            let _ = Command::new("ip")
-                .args(["netns", "exec", &fabric, "sysctl", "-qw", &key])
-                .output();
-        }
-        for (index, host) in HOSTS.iter().enumerate() {
-            let name = segment.name(host);
-            let mac = mac_of(host);
-            let octet = index + 1;
-            ip(&format!("netns add {name}"));
-            ip(&format!(
-                "-n {fabric} link add port{index} type veth peer name eth0 address {mac} netns {name}"
-            ));
-            ip(&format!("-n {fabric} link set port{index} master br0 up"));
-            ip(&format!(
-                "-n {name} address add 10.99.0.{octet}/24 dev eth0"
-            ));
-            ip(&format!(
-                "-n {name} address add fd99::{octet}/64 dev eth0 nodad"
-            ));
-            ip(&format!("-n {name} link set eth0 up"));
-        }
-        Some(segment)
+/// Who answers for `target`, each of them once a question.
+fn macs(segment: &Segment, target: &str) -> Vec<Mac> {
+    let target: IpAddr = target.parse().unwrap();
+    let answers = who_answers(
+        Some(&segment.file("asker")),
+        "eth0",
+        target,
+        &Options::default(),
+    )
+    .unwrap();
+    for responder in &answers.responders {
+        assert_eq!(responder.replies, 3, "one answer a question: {answers}");
+        assert!(responder.first < Duration::from_millis(600), "{answers}");
     }
-
-    fn name(&self, part: &str) -> String {
-        format!("{}-{part}", self.prefix)
-    }
-
-    fn file(&self, host: &str) -> PathBuf {
-        PathBuf::from("/run/netns").join(self.name(host))
-    }
-
-    fn give(&self, host: &str, address: &str) {
-        let nodad = if address.contains(':') { "nodad" } else { "" };
-        ip(&format!(
-            "-n {} address add {address} dev eth0 {nodad}",
-            self.name(host)
-        ));
-    }
-
-    fn macs(&self, target: &str) -> Vec<Mac> {
-        let target: IpAddr = target.parse().unwrap();
-        let answers = who_answers(
-            Some(&self.file("asker")),
-            "eth0",
-            target,
-            &Options::default(),
-        )
-        .unwrap();
-        for responder in &answers.responders {
-            assert_eq!(responder.replies, 3, "one answer a question: {answers}");
-            assert!(responder.first < Duration::from_millis(600), "{answers}");
-        }
-        answers.macs()
-    }
-}
-
-impl Drop for Segment {
-    fn drop(&mut self) {
-        for part in HOSTS.iter().chain(&["fabric"]) {
-            let _ = Command::new("ip")
-                .args(["netns", "del", &self.name(part)])
-                .output();
-        }
-    }
-}
-
-fn mac_of(host: &str) -> Mac {
-    let last = host.bytes().next().unwrap();
-    let kind = if host == "asker" { 1 } else { 2 };
-    Mac([0x52, 0x54, 0, 0x99, kind, last])
-}
-
-fn ip(arguments: &str) {
-    let output = Command::new("ip")
-        .args(arguments.split_whitespace())
-        .output()
-        .expect("ip");
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "ip {arguments}: {complaint}");
-}
-
-#[expect(clippy::print_stderr, reason = "a skipped test has to say so")]
-fn skip(reason: &str) {
-    eprintln!("SKIPPED: {reason}");
+    answers.macs()
 }
 
 #[test]
@@ -131,8 +33,8 @@ fn an_address_that_nobody_has_is_answered_by_nobody() {
     let Some(segment) = Segment::new() else {
         return;
     };
-    assert_eq!(segment.macs("10.99.0.200"), []);
-    assert_eq!(segment.macs("fd99::200"), []);
+    assert_eq!(macs(&segment, "10.99.0.200"), []);
+    assert_eq!(macs(&segment, "fd99::200"), []);
 }
 
 #[test]
@@ -143,13 +45,13 @@ fn an_address_that_two_hosts_have_is_answered_by_both() {
     for address in ["10.99.0.200/32", "fd99::200/128"] {
         segment.give("a", address);
     }
-    assert_eq!(segment.macs("10.99.0.200"), [mac_of("a")]);
-    assert_eq!(segment.macs("fd99::200"), [mac_of("a")]);
+    assert_eq!(macs(&segment, "10.99.0.200"), [mac_of("a")]);
+    assert_eq!(macs(&segment, "fd99::200"), [mac_of("a")]);
     for address in ["10.99.0.200/32", "fd99::200/128"] {
         segment.give("b", address);
     }
-    assert_eq!(segment.macs("10.99.0.200"), [mac_of("a"), mac_of("b")]);
-    assert_eq!(segment.macs("fd99::200"), [mac_of("a"), mac_of("b")]);
+    assert_eq!(macs(&segment, "10.99.0.200"), [mac_of("a"), mac_of("b")]);
+    assert_eq!(macs(&segment, "fd99::200"), [mac_of("a"), mac_of("b")]);
 }
 
 #[test]
@@ -175,7 +77,7 @@ fn an_address_of_the_asker_itself_is_not_reported() {
     let Some(segment) = Segment::new() else {
         return;
     };
-    assert_eq!(segment.macs("10.99.0.1"), []);
+    assert_eq!(macs(&segment, "10.99.0.1"), []);
 }
 
 #[test]
@@ -207,7 +109,7 @@ fn the_callers_own_namespace_stays_the_same() {
     };
     let here = || std::fs::read_link("/proc/thread-self/ns/net").unwrap();
     let before = here();
-    segment.macs("10.99.0.2");
+    macs(&segment, "10.99.0.2");
     assert_eq!(here(), before);
 }
 

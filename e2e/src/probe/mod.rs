@@ -9,9 +9,10 @@
 //! two nodes answering for one address is exactly what has to be seen. So the questions are raw
 //! frames, and listening never ends early.
 //!
-//! `frame` and `mac` are pure; `segment` is the only file with a socket.
+//! `frame`, `claim` and `mac` are pure; `segment` is the only file with a socket.
 
 mod answers;
+mod claim;
 mod frame;
 mod mac;
 mod segment;
@@ -25,10 +26,11 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 
 pub use answers::{Answers, Responder};
+pub use claim::{Audience, Claim, parse_claim};
 pub use frame::{ArpSender, Reply, arp_request, neighbour_solicitation, parse_reply};
 pub use mac::{Mac, MacError};
 
-use segment::Segment;
+pub(crate) use segment::Segment;
 
 /// How often to ask, and how long to listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,7 +177,8 @@ pub fn who_answers(
     })
 }
 
-fn enter(path: &Path) -> Result<(), ProbeError> {
+/// Puts the calling thread into a network namespace for good.
+pub(crate) fn enter(path: &Path) -> Result<(), ProbeError> {
     let file = File::open(path).map_err(|source| ProbeError::NamespaceMissing {
         path: path.to_owned(),
         source,
@@ -187,16 +190,7 @@ fn enter(path: &Path) -> Result<(), ProbeError> {
 }
 
 fn ask(segment: &Segment, target: IpAddr, options: &Options) -> Result<Answers, ProbeError> {
-    let question = match target {
-        IpAddr::V4(target) => {
-            let sender = match segment.ipv4_towards(target) {
-                Some(address) if !options.arp_probe => ArpSender::Address(address),
-                _ => ArpSender::Probe,
-            };
-            arp_request(segment.mac(), sender, target).to_vec()
-        }
-        IpAddr::V6(target) => neighbour_solicitation(segment.mac(), segment.ipv6_source()?, target),
-    };
+    let question = segment.question(target, options.arp_probe)?;
     let start = Instant::now();
     let mut answers = Answers::none(target);
     for round in 0..options.rounds {

@@ -11,7 +11,7 @@ use nix::sys::socket::{
     AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, bind, recv, send, socket,
 };
 
-use super::{Mac, ProbeError, Reply, parse_reply};
+use super::{ArpSender, Mac, ProbeError, Reply, arp_request, neighbour_solicitation, parse_reply};
 
 /// ARPHRD_ETHER, the hardware type of Ethernet (linux/if_arp.h).
 const ETHERNET: u16 = 1;
@@ -20,7 +20,7 @@ const ETHERNET: u16 = 1;
 const FRAME_BUFFER: usize = 2048;
 
 /// An interface with everything that is needed to ask on its segment.
-pub(super) struct Segment {
+pub(crate) struct Segment {
     interface: String,
     mac: Mac,
     /// Address and netmask.
@@ -31,7 +31,7 @@ pub(super) struct Segment {
 
 impl Segment {
     /// Opens a raw socket on the interface of that name in the namespace of the calling thread.
-    pub(super) fn open(interface: &str) -> Result<Self, ProbeError> {
+    pub(crate) fn open(interface: &str) -> Result<Self, ProbeError> {
         let all: Vec<InterfaceAddress> = getifaddrs().map_err(ProbeError::Interfaces)?.collect();
         let mine = all.iter().filter(|entry| entry.interface_name == interface);
         let addresses = mine.filter_map(|entry| Some((entry.address.as_ref()?, entry)));
@@ -82,12 +82,12 @@ impl Segment {
     }
 
     /// The MAC of the interface.
-    pub(super) fn mac(&self) -> Mac {
+    pub(crate) fn mac(&self) -> Mac {
         self.mac
     }
 
     /// The IPv4 address to ask from: one on the subnet of `target`, else the first one.
-    pub(super) fn ipv4_towards(&self, target: Ipv4Addr) -> Option<Ipv4Addr> {
+    fn ipv4_towards(&self, target: Ipv4Addr) -> Option<Ipv4Addr> {
         let on_link = self
             .ipv4
             .iter()
@@ -96,7 +96,7 @@ impl Segment {
     }
 
     /// The IPv6 address to ask from: the link-local one, else the first one.
-    pub(super) fn ipv6_source(&self) -> Result<Ipv6Addr, ProbeError> {
+    fn ipv6_source(&self) -> Result<Ipv6Addr, ProbeError> {
         let link_local = self.ipv6.iter().find(|own| own.is_unicast_link_local());
         link_local
             .or(self.ipv6.first())
@@ -106,8 +106,23 @@ impl Segment {
             })
     }
 
+    /// The frame that asks who has `target`. An ARP request is a probe if the interface has no IPv4 address, or if
+    /// `arp_probe` says so.
+    pub(crate) fn question(&self, target: IpAddr, arp_probe: bool) -> Result<Vec<u8>, ProbeError> {
+        Ok(match target {
+            IpAddr::V4(target) => {
+                let sender = match self.ipv4_towards(target) {
+                    Some(address) if !arp_probe => ArpSender::Address(address),
+                    _ => ArpSender::Probe,
+                };
+                arp_request(self.mac, sender, target).to_vec()
+            }
+            IpAddr::V6(target) => neighbour_solicitation(self.mac, self.ipv6_source()?, target),
+        })
+    }
+
     /// Puts a frame on the wire.
-    pub(super) fn send(&self, frame: &[u8], target: IpAddr) -> Result<(), ProbeError> {
+    pub(crate) fn send(&self, frame: &[u8], target: IpAddr) -> Result<(), ProbeError> {
         match send(self.socket.as_raw_fd(), frame, MsgFlags::empty()) {
             Ok(_) => Ok(()),
             Err(errno) => Err(ProbeError::Send {
@@ -125,6 +140,24 @@ impl Segment {
         deadline: Instant,
         mut heard: impl FnMut(Reply),
     ) -> Result<(), ProbeError> {
+        self.frames(target, deadline, |frame| {
+            if let Some(reply) = parse_reply(frame)
+                && reply.address() == target
+                && reply.frame_destination() == self.mac
+                && reply.frame_source() != self.mac
+            {
+                heard(reply);
+            }
+        })
+    }
+
+    /// Hands every frame to `heard`, until `deadline` and never shorter. `target` is what an error names.
+    pub(crate) fn frames(
+        &self,
+        target: IpAddr,
+        deadline: Instant,
+        mut heard: impl FnMut(&[u8]),
+    ) -> Result<(), ProbeError> {
         let failed = |errno| ProbeError::Receive {
             target,
             interface: self.interface.clone(),
@@ -133,15 +166,7 @@ impl Segment {
         let mut frame = [0; FRAME_BUFFER];
         loop {
             match recv(self.socket.as_raw_fd(), &mut frame, MsgFlags::MSG_DONTWAIT) {
-                Ok(length) => {
-                    if let Some(reply) = parse_reply(&frame[..length])
-                        && reply.address() == target
-                        && reply.frame_destination() == self.mac
-                        && reply.frame_source() != self.mac
-                    {
-                        heard(reply);
-                    }
-                }
+                Ok(length) => heard(&frame[..length]),
                 Err(Errno::EAGAIN) => {
                     let rest = deadline.saturating_duration_since(Instant::now());
                     if rest.is_zero() {
