@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixStream};
+use std::os::unix::net::{SocketAddr as UnixAddr, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
@@ -19,7 +19,9 @@ use crate::protocol::{Reply, Request, SOCKET_PREFIX, Status};
 use crate::setup;
 use crate::shell::{output, words};
 use crate::spec::{Depth, Name, Proxy, Spec, StrictArp};
+use crate::steady::{self, SteadyClient};
 use crate::supervisor::{FAILED, Orders, READY, layout};
+use crate::watcher::Watcher;
 
 /// A bed that is up. Dropping it ends the bed if this process started it as a fixture, and does nothing otherwise.
 #[derive(Debug)]
@@ -308,12 +310,8 @@ impl Bed {
     /// # Errors
     /// If there is no such client, or its socket fails.
     pub fn who_answers(&self, from: &str, target: IpAddr) -> Result<Answers> {
-        let netns = self.see(Path::new("/run/netns").join(from).as_path());
-        if !self.status()?.hosts().any(|host| host.name == from) {
-            bail!("there is no client {from}; add it with `testbed client add {from}`");
-        }
         Ok(probe::who_answers(
-            Some(&netns),
+            Some(&self.netns(from)?),
             "eth0",
             target,
             &probe::Options::default(),
@@ -338,6 +336,39 @@ impl Bed {
                     .map_or(mac.to_string(), |host| host.name.clone())
             })
             .collect())
+    }
+
+    /// Watches, from the client `from`, who answers for these addresses from now on.
+    ///
+    /// # Errors
+    /// If there is no such client, or its socket fails.
+    pub fn watch(&self, from: &str, addresses: &[IpAddr]) -> Result<Watcher> {
+        Ok(Watcher::start(&self.netns(from)?, "eth0", addresses)?)
+    }
+
+    /// Lets the client `from` ask the web server at `target` again and again.
+    ///
+    /// # Errors
+    /// If there is no such client.
+    pub fn ask_steadily(
+        &self,
+        from: &str,
+        target: SocketAddr,
+        options: steady::Options,
+    ) -> Result<SteadyClient> {
+        let netns = self.netns(from)?;
+        Ok(SteadyClient::start(&netns, target, options)?)
+    }
+
+    /// The file of the network namespace of a client, the router or the control plane.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    fn netns(&self, of: &str) -> Result<PathBuf> {
+        if !self.status()?.hosts().any(|host| host.name == of) {
+            bail!("there is no client {of}; add it with `testbed client add {of}`");
+        }
+        Ok(self.see(Path::new("/run/netns").join(of).as_path()))
     }
 
     /// A path inside the bed as this process can open it.
@@ -435,7 +466,7 @@ fn unexpected(reply: &Reply) -> anyhow::Error {
 }
 
 fn connect(name: &Name) -> Result<UnixStream> {
-    let address = SocketAddr::from_abstract_name(format!("{SOCKET_PREFIX}{name}"))?;
+    let address = UnixAddr::from_abstract_name(format!("{SOCKET_PREFIX}{name}"))?;
     UnixStream::connect_addr(&address)
         .map_err(|_| anyhow!("no bed named {name} is up; `testbed up --name {name}` starts one"))
 }

@@ -29,7 +29,9 @@ pub mod protocol;
 pub mod setup;
 mod shell;
 pub mod spec;
+pub mod steady;
 mod supervisor;
+pub mod watcher;
 
 pub use bed::{Bed, Fixture, Ran};
 pub use supervisor::{Orders, supervise};
