@@ -4,7 +4,7 @@
 //! frame ─▶ Ethernet ─┬─ arp::parse ─▶ ArpPacket ─┐            ┌─▶ Question, with the frame to send back
 //!                    └─ ndp::parse ─▶ NdpPacket ─┴─▶ hear ────┼─▶ Claim: somebody else says it has our address
 //!                                                     │       └─▶ Foreign
-//!                                                     └ answers ─▶ who says it has this address
+//!                                                     └ speaker ─▶ who says it has which address
 //! ```
 //!
 //! A frame starts with the 14 bytes of the Ethernet header, as a packet socket hands it over: the kernel has taken a VLAN

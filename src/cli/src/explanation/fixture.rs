@@ -380,7 +380,7 @@ pub(crate) fn states() -> Vec<(&'static str, Explanation)> {
         of("ip-in-use", "10.0.1.1", &|cluster| {
             cluster.service("web", "blue", |_| {});
             cluster.settle();
-            cluster.take("10.0.1.1", "n3", "False", "WaitingForProxy");
+            cluster.take("10.0.1.1", "n3", "False", "ProxyNotProgrammed");
         }),
         of("ip-in-use-otherwise", "10.0.1.1", &|cluster| {
             cluster.service("web", "blue", |_| {});

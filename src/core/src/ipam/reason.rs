@@ -118,6 +118,9 @@ reasons! {
         True {
             /// its node answers for it
             Announced,
+            /// its node answers for it, and no interface there has it in its subnet: a router has to send its traffic to
+            /// the node
+            OutsideNodeSubnet,
         }
         False {
             /// it is held back until the ServiceProxy's `SafeToAnnounce` is True
@@ -126,8 +129,8 @@ reasons! {
             NoEligibleNode,
             /// its node has not taken it yet
             WaitingForNode,
-            /// the node's service proxy does not serve it yet
-            WaitingForProxy,
+            /// what handles Services on its node does not forward it yet
+            ProxyNotProgrammed,
             /// another host still answers for it; nobody else speaks before that one is silent
             AnsweredElsewhere,
             /// its node could not take it; the message says why not

@@ -54,23 +54,18 @@ pub fn hear(frame: &[u8], own: Mac, held: impl Fn(IpAddr) -> bool) -> Result<Hea
     }
 }
 
-/// Who says in `frame` that it has the address `asked`: the sender of an ARP packet, be it a reply or a request, or that
-/// of a neighbour advertisement, whoever it is for. A malformed frame says nothing.
+/// Who says in `frame` that it has an address, and which: the sender of an ARP packet, be it a reply or a request, or that of a
+/// neighbour advertisement, whoever it is for. A malformed frame says nothing, and an ARP probe is no claim.
 ///
-/// Before an address is taken, nobody may; when it is watched, one has to.
-pub fn answers(frame: &[u8], asked: IpAddr) -> Option<Mac> {
-    match asked {
-        _ if asked.is_unspecified() => None,
-        IpAddr::V4(asked) => {
-            let packet = arp::parse(frame).ok()?;
-            (packet.sender_ip == asked).then_some(packet.sender_mac)
-        }
-        IpAddr::V6(asked) => {
-            let packet = ndp::parse(frame).ok()?;
-            let says = packet.target == asked && packet.message != Message::Solicitation;
-            says.then(|| packet.speaker())
-        }
+/// Before an address is taken, nobody may speak for it; when it is watched, one has to.
+pub fn speaker(frame: &[u8]) -> Option<(IpAddr, Mac)> {
+    if let Ok(packet) = arp::parse(frame) {
+        let says = !packet.sender_ip.is_unspecified();
+        return says.then_some((packet.sender_ip.into(), packet.sender_mac));
     }
+    let packet = ndp::parse(frame).ok()?;
+    let says = packet.message != Message::Solicitation && !packet.target.is_unspecified();
+    says.then(|| (packet.target.into(), packet.speaker()))
 }
 
 fn hear_arp(packet: &ArpPacket, own: Mac, held: impl Fn(IpAddr) -> bool) -> Heard {

@@ -15,6 +15,13 @@ fn vips(address: IpAddr) -> bool {
     address == VIP4 || address == VIP6
 }
 
+/// Who says that it has the address.
+fn answers(frame: &[u8], asked: IpAddr) -> Option<Mac> {
+    speaker(frame)
+        .filter(|(address, _)| *address == asked)
+        .map(|(_, mac)| mac)
+}
+
 fn question(address: impl Into<IpAddr>, from: Mac, reply: &str) -> Heard {
     Heard::Question {
         address: address.into(),

@@ -1,0 +1,37 @@
+//! What a node does about the addresses that are planned for it: which interface, which way of answering, when.
+//!
+//! ```text
+//! Wanted, Node ─ berth ─▶ interface and shape ─┐
+//! answers on the wire ─────────────────────────┼─▶ Moorings (a machine without a clock) ─▶ Orders
+//! what the service proxy has programmed ───────┘          └─▶ Standing: what is said about each address
+//!
+//! Orders.bind and the addresses that stand on links ─ deeds ─▶ Put, Remove
+//! ```
+//!
+//! The shell hands in news together with the time, carries the [`Orders`] out in their order, and says what failed. All
+//! orders but the questions and announcements are declarative: everything that shall be, every time, so that the first
+//! call after a crash is the same as any other.
+
+mod announcements;
+mod berth;
+mod deeds;
+mod moorings;
+mod orders;
+mod standing;
+mod wanted;
+mod witness;
+
+pub use announcements::{BURST, BURST_GAP};
+pub use berth::{Berth, Hindrance, Method, Place, berth};
+pub use deeds::{Deed, LIFETIME, StandingAddress, deeds, is_ours};
+pub use moorings::Moorings;
+pub use orders::{Orders, Sending, Words};
+pub use standing::{Holding, Standing, State};
+pub use wanted::{Node, Programmed, Target, Uplink, Wanted};
+pub use witness::{Bystander, Sighting, Watch, Witness, witness_of};
+
+/// The time, as the shell counts it: monotonic, from wherever it likes.
+pub type Now = std::time::Duration;
+
+/// The link on which kube-proxy keeps the addresses of Services in mode `ipvs`.
+pub const IPVS_LINK: &str = "kube-ipvs0";

@@ -1,0 +1,448 @@
+//! The machine behind every address of a node: ask the wire, wait for the service proxy, hold.
+//!
+//! ```text
+//!            asked, nobody answered          the proxy forwards it
+//!  Asking ───────────────────────▶ Silent ─────────────────────────▶ Holding
+//!    ▲  │ somebody answered          │ too long ago, or somebody        │ not carried out
+//!    │  ▼                            ▼ speaks                           ▼
+//!    └─ Elsewhere ◀──────────────────┴──────── (any but Holding)      Failed ─▶ Asking
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::wire::Mac;
+
+use super::Now;
+use super::announcements::{Purse, Schedule};
+use super::berth::{Berth, Hindrance, Method, Place, berth};
+use super::orders::{Orders, Sending, Words};
+use super::standing::{Holding, Standing, State};
+use super::wanted::{Node, Programmed, Target, Wanted};
+
+/// How often the wire is asked before an address is taken.
+const ASKS: u32 = 3;
+/// Between two questions.
+const ASK_GAP: Duration = Duration::from_millis(100);
+/// How long answers to the last question are waited for. A node whose cores are all busy was seen to answer 100 ms late.
+const LISTEN: Duration = Duration::from_millis(200);
+/// How long it counts that nobody answered, while the service proxy is waited for.
+const SILENCE_LASTS: Duration = Duration::from_secs(10);
+/// How long after an answer the wire is asked again. The former holder may only be about to hear that it is over.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+/// The same, once the other one has answered for [`STUBBORN`].
+const ASK_AGAIN_LATER: Duration = Duration::from_secs(5);
+/// See [`ASK_AGAIN_LATER`].
+const STUBBORN: Duration = Duration::from_secs(10);
+/// How long after a failure it is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
+/// A foreign claim is answered at most so often (`DEFEND_INTERVAL`, RFC 5227 section 1.1): two hosts that both defend would
+/// go on for ever.
+const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
+/// How long after the last foreign claim there is still said to be a conflict.
+const CONFLICT_LASTS: Duration = Duration::from_secs(60);
+
+/// All addresses that a node shall answer for, and how far it is with each.
+#[derive(Debug, Default)]
+pub struct Moorings {
+    node: Node,
+    programmed: Programmed,
+    berthed: BTreeMap<IpAddr, Mooring>,
+    purse: Purse,
+}
+
+/// One address.
+#[derive(Debug)]
+struct Mooring {
+    wanted: Wanted,
+    berth: Result<Berth, Hindrance>,
+    /// The MAC address of the interface.
+    mac: Option<Mac>,
+    /// Since when it is wanted.
+    begun: Now,
+    progress: Progress,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Progress {
+    /// The wire is being asked who has it.
+    Asking { asked: u32, next: Now },
+    /// Nobody has it.
+    Silent { at: Now },
+    /// Somebody else has it.
+    Elsewhere { mac: Mac, first: Now, next: Now },
+    /// An order could not be carried out.
+    Failed { why: String, next: Now },
+    /// The node answers for it.
+    Holding {
+        since: Now,
+        schedule: Schedule,
+        claim: Option<Claim>,
+    },
+}
+
+/// Somebody else says that it has an address that the node holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Claim {
+    mac: Mac,
+    last: Now,
+    defended: Now,
+}
+
+impl Progress {
+    fn begin(now: Now) -> Self {
+        Self::Asking {
+            asked: 0,
+            next: now,
+        }
+    }
+}
+
+// === impl Moorings ===
+
+impl Moorings {
+    /// A node that nothing is wanted of yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Everything that the node shall answer for, and no more. What it held and need not any more is let go at once.
+    pub fn want(&mut self, wanted: impl IntoIterator<Item = Wanted>, now: Now) {
+        let mut former = std::mem::take(&mut self.berthed);
+        for wanted in wanted {
+            let mooring = match former.remove(&wanted.address) {
+                Some(mooring) => Mooring { wanted, ..mooring },
+                None => Mooring {
+                    wanted,
+                    berth: Err(Hindrance::NoUplink),
+                    mac: None,
+                    begun: now,
+                    progress: Progress::begin(now),
+                },
+            };
+            self.berthed.insert(mooring.wanted.address, mooring);
+        }
+        self.replan(now);
+    }
+
+    /// What the node is like now.
+    pub fn look(&mut self, node: Node, now: Now) {
+        if self.node != node {
+            self.node = node;
+            self.replan(now);
+        }
+    }
+
+    /// What its service proxy forwards now.
+    pub fn program(&mut self, programmed: Programmed) {
+        self.programmed = programmed;
+    }
+
+    /// These addresses of ours stand on uplinks already, from an agent before this one: the node has never stopped answering
+    /// for them, so that nobody has to be asked.
+    pub fn adopt<'a>(&mut self, standing: impl IntoIterator<Item = (IpAddr, &'a str)>, now: Now) {
+        for (address, interface) in standing {
+            let Some(mooring) = self.berthed.get_mut(&address) else {
+                continue;
+            };
+            let here = matches!(&mooring.berth, Ok(berth) if berth.interface == interface);
+            if here && !matches!(mooring.progress, Progress::Holding { .. }) {
+                mooring.hold(now);
+            }
+        }
+    }
+
+    /// Somebody else, `mac`, answered or spoke for an address.
+    pub fn hear(&mut self, address: IpAddr, mac: Mac, now: Now) {
+        let Some(mooring) = self.berthed.get_mut(&address) else {
+            return;
+        };
+        match &mut mooring.progress {
+            Progress::Holding {
+                schedule, claim, ..
+            } => {
+                let defended = claim.map(|claim| claim.defended);
+                let due = defended.is_none_or(|defended| now >= defended + DEFEND_INTERVAL);
+                if due {
+                    schedule.once(now);
+                }
+                *claim = Some(Claim {
+                    mac,
+                    last: now,
+                    defended: if due { now } else { defended.unwrap_or(now) },
+                });
+            }
+            progress => {
+                let first = match progress {
+                    Progress::Elsewhere { first, .. } => *first,
+                    _ => now,
+                };
+                let patience = if now.saturating_sub(first) < STUBBORN {
+                    ASK_AGAIN
+                } else {
+                    ASK_AGAIN_LATER
+                };
+                *progress = Progress::Elsewhere {
+                    mac,
+                    first,
+                    next: now + patience,
+                };
+            }
+        }
+    }
+
+    /// An order about an address could not be carried out.
+    pub fn fail(&mut self, address: IpAddr, why: String, now: Now) {
+        if let Some(mooring) = self.berthed.get_mut(&address) {
+            mooring.progress = Progress::Failed {
+                why,
+                next: now + TRY_AGAIN,
+            };
+        }
+    }
+
+    /// What is waited for of the service proxy: everything of every address that is not held yet.
+    pub fn awaiting(&self) -> BTreeSet<Target> {
+        let all = self.berthed.values();
+        all.filter(|mooring| mooring.berth.is_ok())
+            .filter(|mooring| !matches!(mooring.progress, Progress::Holding { .. }))
+            .flat_map(|mooring| mooring.wanted.targets())
+            .collect()
+    }
+
+    /// What can stand on an uplink while no agent runs, so that the kernel answers: everything that is held, except where a
+    /// local address would keep its traffic from being forwarded, or the kernel would not answer.
+    pub fn stand_ins(&self) -> BTreeMap<IpAddr, String> {
+        let held = self.berthed.values().filter_map(|mooring| {
+            let berth = mooring.berth.as_ref().ok()?;
+            let held = matches!(mooring.progress, Progress::Holding { .. });
+            let may = super::berth::may_stand_in(berth, &self.node, mooring.wanted.address);
+            (held && may).then(|| (mooring.wanted.address, berth.interface.clone()))
+        });
+        held.collect()
+    }
+
+    /// Goes on as far as it can, and says what has to be done now.
+    pub fn tick(&mut self, now: Now) -> Orders {
+        let mut orders = Orders::default();
+        for mooring in self.berthed.values_mut() {
+            mooring.go_on(&self.programmed, now, &mut orders.send);
+            if let (Ok(berth), Progress::Holding { .. }) = (&mooring.berth, &mooring.progress) {
+                mooring.order(berth, &mut orders);
+            }
+        }
+        self.announce(now, &mut orders.send);
+        orders
+    }
+
+    /// When [`Self::tick`] has to be called next if nothing happens.
+    pub fn deadline(&self) -> Option<Now> {
+        let all = self.berthed.values();
+        all.filter_map(|mooring| mooring.deadline(&self.purse))
+            .min()
+    }
+
+    /// How it stands with each address.
+    pub fn standings(&self, now: Now) -> impl Iterator<Item = Standing> + '_ {
+        let all = self.berthed.values();
+        all.map(move |mooring| mooring.standing(&self.programmed, now))
+    }
+
+    /// Announces what is due, as far as the budget goes.
+    fn announce(&mut self, now: Now, send: &mut Vec<Sending>) {
+        let all = self.berthed.values_mut();
+        let mut due: Vec<_> = all.filter_map(|mooring| mooring.due(now)).collect();
+        due.sort_by_key(|(schedule, _)| schedule.rank());
+        for (schedule, sending) in due {
+            if self.purse.spend(schedule, now) {
+                schedule.made(sending.address, now);
+                send.push(sending);
+            }
+        }
+    }
+
+    fn replan(&mut self, now: Now) {
+        for mooring in self.berthed.values_mut() {
+            let new = berth(&mooring.wanted, &self.node);
+            let mac = new.as_ref().ok().and_then(|berth| {
+                let uplinks = &self.node.uplinks;
+                let uplink = uplinks.iter().find(|up| up.name == berth.interface)?;
+                Some(uplink.mac)
+            });
+            mooring.moved(new, mac, now);
+        }
+    }
+}
+
+// === impl Mooring ===
+
+impl Mooring {
+    fn hold(&mut self, now: Now) {
+        self.progress = Progress::Holding {
+            since: now,
+            schedule: Schedule::begin(now),
+            claim: None,
+        };
+    }
+
+    /// Takes a new berth. Another interface is another segment, where nobody was asked yet; the same one under another name
+    /// or with another MAC address is not, but everybody has to hear of it.
+    fn moved(&mut self, new: Result<Berth, Hindrance>, mac: Option<Mac>, now: Now) {
+        if self.berth == new && self.mac == mac {
+            return;
+        }
+        let same_link = match (&self.berth, &new) {
+            (Ok(old), Ok(new)) => {
+                old.interface == new.interface || (self.mac.is_some() && self.mac == mac)
+            }
+            _ => false,
+        };
+        (self.berth, self.mac) = (new, mac);
+        match &mut self.progress {
+            Progress::Holding { schedule, .. } if same_link => schedule.again(now),
+            progress if !same_link => *progress = Progress::begin(now),
+            _ => {}
+        }
+    }
+
+    fn go_on(&mut self, programmed: &Programmed, now: Now, send: &mut Vec<Sending>) {
+        let Ok(berth) = &self.berth else { return };
+        match &mut self.progress {
+            Progress::Asking { asked, next } if *next <= now => {
+                if *asked < ASKS {
+                    *asked += 1;
+                    *next = now + if *asked < ASKS { ASK_GAP } else { LISTEN };
+                    send.push(Sending {
+                        interface: berth.interface.clone(),
+                        address: self.wanted.address,
+                        words: Words::Ask,
+                    });
+                } else {
+                    self.progress = Progress::Silent { at: now };
+                }
+            }
+            Progress::Elsewhere { next, .. } | Progress::Failed { next, .. } if *next <= now => {
+                self.ask_again(now, send);
+            }
+            _ => {}
+        }
+        if let Progress::Silent { at } = self.progress
+            && self.is_ready(programmed)
+        {
+            if now <= at + SILENCE_LASTS {
+                self.hold(now);
+            } else {
+                self.progress = Progress::begin(now);
+                self.go_on(programmed, now, send);
+            }
+        }
+    }
+
+    /// Asks anew. Who answered stays known until the wire was silent.
+    fn ask_again(&mut self, now: Now, send: &mut Vec<Sending>) {
+        let Ok(berth) = &self.berth else { return };
+        send.push(Sending {
+            interface: berth.interface.clone(),
+            address: self.wanted.address,
+            words: Words::Ask,
+        });
+        self.progress = Progress::Asking {
+            asked: 1,
+            next: now + ASK_GAP,
+        };
+    }
+
+    fn is_ready(&self, programmed: &Programmed) -> bool {
+        match programmed {
+            Programmed::Hidden(_) => true,
+            Programmed::NotRead | Programmed::Failed(_) => false,
+            Programmed::Targets(targets) => self.wanted.missing(targets).is_none(),
+        }
+    }
+
+    fn order(&self, berth: &Berth, orders: &mut Orders) {
+        let address = self.wanted.address;
+        match berth.method {
+            Method::Responder => {
+                let answered = orders.answer.entry(berth.interface.clone()).or_default();
+                answered.insert(address);
+            }
+            Method::Uplink => {
+                orders.bind.insert(address, berth.interface.clone());
+            }
+        }
+        if berth.place == Place::IpvsLink {
+            orders.ensure.insert(address);
+        }
+    }
+
+    /// An announcement that is due, and its schedule.
+    fn due(&mut self, now: Now) -> Option<(&mut Schedule, Sending)> {
+        let (Ok(berth), Progress::Holding { schedule, .. }) = (&self.berth, &mut self.progress)
+        else {
+            return None;
+        };
+        if schedule.next > now {
+            return None;
+        }
+        let sending = Sending {
+            interface: berth.interface.clone(),
+            address: self.wanted.address,
+            words: Words::Announce,
+        };
+        Some((schedule, sending))
+    }
+
+    fn deadline(&self, purse: &Purse) -> Option<Now> {
+        self.berth.as_ref().ok()?;
+        match &self.progress {
+            Progress::Asking { next, .. }
+            | Progress::Elsewhere { next, .. }
+            | Progress::Failed { next, .. } => Some(*next),
+            Progress::Silent { .. } => None,
+            Progress::Holding { schedule, .. } => Some(purse.payable(schedule)),
+        }
+    }
+
+    fn standing(&self, programmed: &Programmed, now: Now) -> Standing {
+        let state = match (&self.berth, &self.progress) {
+            (Err(hindrance), _) => State::Hindered(hindrance.clone()),
+            (Ok(_), Progress::Elsewhere { mac, .. }) => State::Elsewhere { mac: *mac },
+            (Ok(_), Progress::Failed { why, .. }) => State::Failed { why: why.clone() },
+            (Ok(berth), Progress::Holding { since, claim, .. }) => State::Holding(Holding {
+                berth: berth.clone(),
+                mac: self.mac,
+                since: *since,
+                took: since.saturating_sub(self.begun),
+                claimed_by: claim
+                    .filter(|claim| now < claim.last + CONFLICT_LASTS)
+                    .map(|claim| claim.mac),
+            }),
+            (Ok(_), Progress::Asking { .. }) => State::Asking,
+            (Ok(_), Progress::Silent { .. }) => match programmed {
+                Programmed::Failed(why) => State::ProxyUnread { why: why.clone() },
+                Programmed::NotRead | Programmed::Hidden(_) => State::Asking,
+                Programmed::Targets(targets) => self.unprogrammed(targets),
+            },
+        };
+        Standing {
+            address: self.wanted.address,
+            state,
+        }
+    }
+
+    fn unprogrammed(&self, targets: &BTreeSet<Target>) -> State {
+        match self.wanted.missing(targets) {
+            Some((service, port)) => State::NotProgrammed {
+                service: service.clone(),
+                port,
+            },
+            None => State::Asking,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

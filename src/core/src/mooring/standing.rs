@@ -1,0 +1,216 @@
+//! How it stands with an address, and what is said about that.
+
+use crate::condition::Condition;
+use crate::ipam::reason::{AnnouncedReason, ConflictReason};
+use crate::ipam::service::ServicePort;
+use crate::kube_proxy::snapshot::ObjectName;
+use crate::proxy_mode::LiveMode;
+use crate::wire::Mac;
+
+use super::Now;
+use super::berth::{Berth, Hindrance, Method, Place};
+use super::wanted::Node;
+
+/// How it stands with an address that a node shall answer for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The address.
+    pub address: std::net::IpAddr,
+    /// How far the node is.
+    pub state: State,
+}
+
+/// How far a node is with an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It cannot.
+    Hindered(Hindrance),
+    /// It asks the wire who has it, which takes less than a second.
+    Asking,
+    /// Somebody else answers for it.
+    Elsewhere {
+        /// Who.
+        mac: Mac,
+    },
+    /// The node's service proxy does not forward it.
+    NotProgrammed {
+        /// The Service that has the most of its ports forwarded.
+        service: ObjectName,
+        /// One that is not.
+        port: ServicePort,
+    },
+    /// What the service proxy forwards cannot be read.
+    ProxyUnread {
+        /// Why.
+        why: String,
+    },
+    /// It tried, and could not.
+    Failed {
+        /// Why.
+        why: String,
+    },
+    /// It answers for it.
+    Holding(Holding),
+}
+
+/// An address that the node answers for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// Where and how.
+    pub berth: Berth,
+    /// The MAC address that it answers with.
+    pub mac: Option<Mac>,
+    /// Since when.
+    pub since: Now,
+    /// How long it took from when it was wanted.
+    pub took: Now,
+    /// Who else says that it has the address.
+    pub claimed_by: Option<Mac>,
+}
+
+// === impl Standing ===
+
+impl Standing {
+    /// What the node holds, if it does.
+    pub fn holding(&self) -> Option<&Holding> {
+        match &self.state {
+            State::Holding(holding) => Some(holding),
+            _ => None,
+        }
+    }
+
+    /// The condition `Announced`; `None` while the wire is being asked, as that is over before anybody could read it.
+    pub fn announced(&self, node: &Node) -> Option<Condition> {
+        let (address, name, mode) = (self.address, &node.name, node.mode);
+        Some(match &self.state {
+            State::Asking => return None,
+            State::Holding(holding) => holding.announced(address, node),
+            State::Hindered(hindrance) => Condition::new(
+                AnnouncedReason::Failed,
+                format!(
+                    "Node {name} is to have {address} and cannot, so that nobody can reach it: {hindrance}."
+                ),
+            ),
+            State::Elsewhere { mac } => Condition::new(
+                AnnouncedReason::AnsweredElsewhere,
+                format!(
+                    "Node {name} is to have {address}, but {mac} answers for it on the wire. Two answers would break \
+                     connections at random, so the node waits until that one is silent. If {mac} is no node of this cluster, \
+                     somebody else uses the address: stop that, or take it out of the pool."
+                ),
+            ),
+            State::NotProgrammed { service, port } => Condition::new(
+                AnnouncedReason::ProxyNotProgrammed,
+                format!(
+                    "Node {name} is to have {address}, but what handles Services there (mode {mode}) does not forward port \
+                     {port} of Service {service} yet. It takes the address as soon as it does. If this lasts, see whether the \
+                     Service has ready endpoints, and whether kube-proxy works on {name}."
+                ),
+            ),
+            State::ProxyUnread { why } => Condition::new(
+                AnnouncedReason::ProxyNotProgrammed,
+                format!(
+                    "Node {name} is to have {address}, but it cannot be read whether what handles Services there (mode {mode}) \
+                     forwards it, so it is not taken: {why}."
+                ),
+            ),
+            State::Failed { why } => Condition::new(
+                AnnouncedReason::Failed,
+                format!(
+                    "Node {name} is to have {address} and could not take it, so that nobody can reach it; it tries again \
+                     every few seconds: {why}."
+                ),
+            ),
+        })
+    }
+
+    /// The condition `Conflict`; `None` while nothing is known. `node_of` names the node that has a MAC address.
+    pub fn conflict<'a>(&self, node_of: impl Fn(Mac) -> Option<&'a str>) -> Option<Condition> {
+        let address = self.address;
+        let mac = match &self.state {
+            State::Elsewhere { mac } => Some(mac),
+            State::Holding(holding) => holding.claimed_by.as_ref(),
+            State::NotProgrammed { .. } => None,
+            _ => return None,
+        };
+        let Some(mac) = mac else {
+            let message = format!("Nobody else on the segment was heard to have {address}.");
+            return Some(Condition::new(ConflictReason::NoConflict, message));
+        };
+        Some(match node_of(*mac) {
+            Some(other) => Condition::new(
+                ConflictReason::OtherNode,
+                format!(
+                    "Node {other} ({mac}) says on the wire that it has {address}, and it is not the one that shall have it. If \
+                     this lasts for more than seconds, see what mooring-agent logs there, and whether the kernel there answers \
+                     for addresses of other interfaces: kubectl mooring status."
+                ),
+            ),
+            None => Condition::new(
+                ConflictReason::ForeignHost,
+                format!(
+                    "{mac}, which is no node of this cluster, says on the wire that it has {address}. Clients reach whoever they \
+                     heard last, so connections break. Find the host with that MAC address and take the address from it, or \
+                     take it out of the pool."
+                ),
+            ),
+        })
+    }
+}
+
+// === impl Holding ===
+
+impl Holding {
+    fn announced(&self, address: std::net::IpAddr, node: &Node) -> Condition {
+        let (name, interface) = (&node.name, &self.berth.interface);
+        let mac = self
+            .mac
+            .map_or_else(String::new, |mac| format!(" with {mac}"));
+        let how = self.berth.how(node.mode);
+        let answers = format!("Node {name} answers for {address} on {interface}{mac}: {how}");
+        if !self.berth.outside {
+            return Condition::new(AnnouncedReason::Announced, format!("{answers}."));
+        }
+        let via = node.via(interface, address);
+        Condition::new(
+            AnnouncedReason::OutsideNodeSubnet,
+            format!(
+                "{answers}. No interface of the node has the address in its subnet, so that a router has to send its traffic \
+                 there: it needs a route to {address}{via}, and another one when the address moves."
+            ),
+        )
+    }
+}
+
+impl Berth {
+    /// Who answers, and why so.
+    fn how(&self, mode: LiveMode) -> String {
+        match (self.method, self.place) {
+            (Method::Uplink, _) => format!(
+                "the address is on the interface, where mode {mode} forwards its traffic from, and the kernel answers"
+            ),
+            (Method::Responder, Place::IpvsLink) => {
+                "the agent answers, as kube-proxy in mode ipvs keeps the address on kube-ipvs0, for which the kernel does not"
+                    .to_owned()
+            }
+            (Method::Responder, _) => format!(
+                "the agent answers, and the address is on no interface, as mode {mode} does not need it there"
+            ),
+        }
+    }
+}
+
+impl Node {
+    /// The next hop of a route to the address, in words.
+    fn via(&self, interface: &str, address: std::net::IpAddr) -> String {
+        let uplink = self.uplinks.iter().find(|uplink| uplink.name == interface);
+        let own = uplink.and_then(|uplink| {
+            let mut addresses = uplink.addresses.iter();
+            addresses.find(|own| own.is_ipv4() == address.is_ipv4())
+        });
+        own.map_or_else(String::new, |own| format!(" via {own}"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+use super::*;
+use crate::condition::ConditionStatus;
+use crate::mooring::Uplink;
+
+const MAC: Mac = Mac([0x52, 0x54, 0, 0x77, 0, 0x0b]);
+
+fn node() -> Node {
+    Node {
+        name: "n1".to_owned(),
+        mode: LiveMode::Ipvs,
+        uplinks: vec![Uplink {
+            name: "eth0".to_owned(),
+            mac: MAC,
+            up: true,
+            subnets: Vec::new(),
+            addresses: vec!["fd00:77::b".parse().unwrap(), "10.77.0.11".parse().unwrap()],
+            arp_ignore: 1,
+        }],
+        default_routes: Vec::new(),
+    }
+}
+
+fn holding(outside: bool) -> Standing {
+    Standing {
+        address: "10.10.0.2".parse().unwrap(),
+        state: State::Holding(Holding {
+            berth: Berth {
+                interface: "eth0".to_owned(),
+                method: Method::Responder,
+                place: Place::IpvsLink,
+                outside,
+            },
+            mac: Some(MAC),
+            since: Now::ZERO,
+            took: Now::ZERO,
+            claimed_by: None,
+        }),
+    }
+}
+
+#[test]
+fn an_address_that_is_held_says_where_how_and_why_so() {
+    let said = holding(false).announced(&node()).unwrap();
+    assert!(said.is(AnnouncedReason::Announced));
+    assert_eq!(
+        said.message,
+        "Node n1 answers for 10.10.0.2 on eth0 with 52:54:00:77:00:0b: the agent answers, as kube-proxy in mode ipvs keeps \
+         the address on kube-ipvs0, for which the kernel does not."
+    );
+}
+
+#[test]
+fn an_address_outside_every_subnet_names_the_route_that_a_router_needs() {
+    let said = holding(true).announced(&node()).unwrap();
+    assert!(said.is(AnnouncedReason::OutsideNodeSubnet));
+    assert_eq!(said.status, ConditionStatus::True);
+    assert!(
+        said.message.contains("a route to 10.10.0.2 via 10.77.0.11"),
+        "{}",
+        said.message
+    );
+}
+
+#[test]
+fn a_claim_names_the_node_behind_the_mac_if_there_is_one() {
+    let mut standing = holding(false);
+    let nobody = |_: Mac| None;
+    assert!(
+        standing
+            .conflict(nobody)
+            .unwrap()
+            .is(ConflictReason::NoConflict)
+    );
+    if let State::Holding(holding) = &mut standing.state {
+        holding.claimed_by = Some(MAC);
+    }
+    assert!(
+        standing
+            .conflict(nobody)
+            .unwrap()
+            .is(ConflictReason::ForeignHost)
+    );
+    let named = standing
+        .conflict(|mac| (mac == MAC).then_some("n2"))
+        .unwrap();
+    assert!(named.is(ConflictReason::OtherNode));
+    assert!(
+        named.message.contains("Node n2 (52:54:00:77:00:0b)"),
+        "{}",
+        named.message
+    );
+}
+
+#[test]
+fn nothing_is_said_while_the_wire_is_being_asked() {
+    let standing = Standing {
+        state: State::Asking,
+        ..holding(false)
+    };
+    assert_eq!(standing.announced(&node()), None);
+    assert_eq!(standing.conflict(|_| None), None);
+}
