@@ -19,6 +19,10 @@ pub(crate) use trouble::Trouble;
 const WATCH: Duration = Duration::from_secs(120);
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
+/// How long one request may take that is no watch.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The name under which agents own what they write.
+const FIELD_MANAGER: &str = "mooring-agent";
 
 /// A client for the API server, by the rules of kubectl.
 pub(crate) async fn client() -> Result<Client> {
@@ -31,4 +35,14 @@ pub(crate) async fn client() -> Result<Client> {
     // Failures are counted and told of here; nothing may be retried behind our back.
     config.default_retry = false;
     Client::try_from(config).context("the way to the API server cannot be used")
+}
+
+async fn within<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, Trouble> {
+    match tokio::time::timeout(PATIENCE, request).await {
+        Ok(answer) => answer.map_err(|error| Trouble::from(&error)),
+        Err(_) => Err(Trouble::Unreachable(format!(
+            "no answer within {} s",
+            PATIENCE.as_secs()
+        ))),
+    }
 }

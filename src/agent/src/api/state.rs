@@ -1,7 +1,4 @@
-//! The NodeProxyState of this node: the one object that the agent writes. It takes no watch, so that the agent needs no
-//! right to see those of other nodes.
-
-use std::time::Duration;
+//! The NodeProxyState of this node: the one object that is the agent's own.
 
 use anyhow::anyhow;
 use k8s_openapi::api::apps::v1::DaemonSet;
@@ -13,12 +10,7 @@ use mooring_api::NodeProxyState;
 use mooring_api::node_proxy_state::{NodeProxyStateSpec, NodeProxyStateStatus};
 use serde_json::json;
 
-use super::Trouble;
-
-/// The name under which the agent owns what it writes.
-const FIELD_MANAGER: &str = "mooring-agent";
-/// How long one request may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+use super::{FIELD_MANAGER, Trouble, within};
 
 /// Writes the NodeProxyState.
 #[derive(Clone)]
@@ -125,7 +117,7 @@ impl Keeper {
         match within(api.create(&parameters, &object)).await {
             Ok(_) => Ok(()),
             // Made between the two requests.
-            Err(Trouble::Refused(reason)) if reason.starts_with("409") => Ok(()),
+            Err(Trouble::Conflict(_)) => Ok(()),
             Err(trouble) => Err(trouble),
         }
     }
@@ -139,15 +131,5 @@ impl Keeper {
             Err(Trouble::NotFound | Trouble::Denied(_)) => Ok(true),
             Err(trouble) => Err(anyhow!("{trouble}")),
         }
-    }
-}
-
-async fn within<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, Trouble> {
-    match tokio::time::timeout(PATIENCE, request).await {
-        Ok(answer) => answer.map_err(|error| Trouble::from(&error)),
-        Err(_) => Err(Trouble::Unreachable(format!(
-            "no answer within {} s",
-            PATIENCE.as_secs()
-        ))),
     }
 }

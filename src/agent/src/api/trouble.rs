@@ -13,6 +13,8 @@ pub(crate) enum Trouble {
     Denied(String),
     /// It is not there, or cannot serve anybody at the moment.
     Unreachable(String),
+    /// The object is another one than what was asked of it is about: made anew, or changed by somebody else.
+    Conflict(String),
     /// It answered something else.
     Refused(String),
 }
@@ -27,7 +29,7 @@ impl Trouble {
             Self::NotFound => seconds(2, 2),
             Self::Denied(_) => seconds(2, 30),
             Self::Unreachable(_) => seconds(1, 4),
-            Self::Refused(_) => seconds(1, 30),
+            Self::Conflict(_) | Self::Refused(_) => seconds(1, 30),
         }
     }
 
@@ -41,6 +43,7 @@ impl Trouble {
             Self::NotFound => "not_found",
             Self::Denied(_) => "denied",
             Self::Unreachable(_) => "unreachable",
+            Self::Conflict(_) => "conflict",
             Self::Refused(_) => "refused",
         }
     }
@@ -52,6 +55,7 @@ impl fmt::Display for Trouble {
             Self::NotFound => f.write_str("the API server knows no such thing (404)"),
             Self::Denied(reason) => write!(f, "the API server does not let the agent: {reason}"),
             Self::Unreachable(reason) => write!(f, "the API server cannot be reached: {reason}"),
+            Self::Conflict(reason) => write!(f, "somebody else was faster (409): {reason}"),
             Self::Refused(reason) => write!(f, "the API server refuses: {reason}"),
         }
     }
@@ -82,6 +86,7 @@ fn status_of(code: u16, message: &str) -> Trouble {
     match code {
         404 => Trouble::NotFound,
         401 | 403 => Trouble::Denied(message.to_owned()),
+        409 => Trouble::Conflict(message.to_owned()),
         // No etcd behind it, for one.
         500.. => Trouble::Unreachable(format!("it answers {code}: {message}")),
         _ => Trouble::Refused(format!("{code}: {message}")),
@@ -109,6 +114,7 @@ mod tests {
         assert_eq!(of(403), Trouble::Denied("why".to_owned()));
         assert!(of(503).is_unreachable());
         assert!(!of(429).is_unreachable());
+        assert_eq!(of(409), Trouble::Conflict("why".to_owned()));
         assert_eq!(of(422), Trouble::Refused("422: why".to_owned()));
     }
 
