@@ -1,7 +1,12 @@
-//! The API server: what the agent follows there, and the one object that it keeps.
+//! The API server: what the agent follows there, the one object that it keeps, and what it says about addresses.
 
+mod address;
+mod addresses;
 mod follow;
+mod node_links;
+mod pool;
 mod retry;
+mod set;
 mod state;
 mod trouble;
 
@@ -10,7 +15,23 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use kube::{Client, Config};
 
+pub(crate) use address::Address;
+#[expect(
+    unused_imports,
+    reason = "for whoever answers for addresses, who is to come"
+)]
+pub(crate) use addresses::{Berths, LetGo, Written};
 pub(crate) use follow::{Follower, Heard, Source};
+#[cfg_attr(
+    not(test),
+    expect(
+        unused_imports,
+        reason = "for whoever answers for addresses, who is to come"
+    )
+)]
+pub(crate) use node_links::Link;
+pub(crate) use node_links::NodeLinks;
+pub(crate) use pool::Pool;
 pub(crate) use retry::Attempts;
 pub(crate) use state::{Keeper, Kept};
 pub(crate) use trouble::Trouble;

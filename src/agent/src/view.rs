@@ -1,6 +1,7 @@
 //! What the API server has said so far, and what follows for the agent from it. It reads and writes nothing itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mooring_api::ServiceProxy;
@@ -11,7 +12,7 @@ use mooring_core::node::{self, RaisedSysctl, Role};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::api::{Heard, Kept, Source, Trouble};
+use crate::api::{Address, Heard, Kept, NodeLinks, Pool, Source, Trouble};
 use crate::enforce;
 
 /// How long a report is held back at the start until the Pods and their ConfigMaps are known: without them it would say
@@ -26,6 +27,9 @@ pub(crate) struct View {
     service_proxy: Option<Option<Box<ServiceProxy>>>,
     kept: Option<Option<Kept>>,
     remembered: Option<Vec<RaisedSysctl>>,
+    addresses: Option<Vec<Arc<Address>>>,
+    pools: Option<Vec<Pool>>,
+    nodes: Option<Vec<Arc<NodeLinks>>>,
     troubles: BTreeMap<Source, Trouble>,
 }
 
@@ -43,6 +47,9 @@ impl View {
             service_proxy: None,
             kept: None,
             remembered: None,
+            addresses: None,
+            pools: None,
+            nodes: None,
             troubles: BTreeMap::new(),
         }
     }
@@ -56,6 +63,19 @@ impl View {
             }
             Heard::ServiceProxy(object) => self.service_proxy = Some(object),
             Heard::State(object) => self.take_state(object.map(|object| Kept::from(*object))),
+            // None of these is about the node itself.
+            Heard::Addresses(addresses) => {
+                self.addresses = Some(addresses);
+                return false;
+            }
+            Heard::Pools(pools) => {
+                self.pools = Some(pools);
+                return false;
+            }
+            Heard::Nodes(nodes) => {
+                self.nodes = Some(nodes);
+                return false;
+            }
             Heard::Trouble(source, trouble) => return self.take_trouble(source, trouble),
             Heard::Fine(source) => {
                 let former = self.troubles.remove(&source);
@@ -82,6 +102,7 @@ impl View {
     }
 
     fn take_trouble(&mut self, source: Source, trouble: Trouble) -> bool {
+        let untold = !self.tells_of_missing_kinds();
         let former = self.troubles.insert(source.clone(), trouble.clone());
         if former.as_ref() == Some(&trouble) {
             return false;
@@ -89,23 +110,40 @@ impl View {
         if source == Source::ServiceProxy && trouble == Trouble::NotFound {
             self.service_proxy = Some(None);
         }
+        let of_node = !source.is_of_addresses();
         if trouble.is_unreachable() {
-            return true;
+            return of_node;
         }
         match (&source, &trouble) {
-            (Source::ServiceProxy, Trouble::NotFound) => warn!(
-                what = %source,
-                "Mooring's CustomResourceDefinitions are not installed: apply manifests/crds; trying again every 2 s"
-            ),
+            (source, Trouble::NotFound) if source.is_of_mooring() => {
+                if untold {
+                    warn!(
+                        what = %source,
+                        "Mooring's CustomResourceDefinitions are not installed: apply manifests/crds; trying again every 2 s"
+                    );
+                }
+            }
             (Source::ConfigMap(_), Trouble::Denied(reason)) => warn!(
                 what = %source,
                 %reason,
                 "a ConfigMap that a Pod mounts cannot be read, so what is said about its content is missing: grant the \
                  agent list and watch on it"
             ),
+            (source, Trouble::Denied(reason)) if source.is_of_addresses() => warn!(
+                what = %source,
+                %reason,
+                "cannot be read, so that this node takes no address up that it does not know of: grant the agent get, list \
+                 and watch on them, as manifests/agent/rbac.yaml does"
+            ),
             (_, trouble) => warn!(what = %source, reason = %trouble, "cannot be read"),
         }
-        true
+        of_node
+    }
+
+    /// Whether a kind of Mooring's is missing already: they are installed together, so one line in the log will do.
+    fn tells_of_missing_kinds(&self) -> bool {
+        let mut troubles = self.troubles.iter();
+        troubles.any(|(source, trouble)| source.is_of_mooring() && *trouble == Trouble::NotFound)
     }
 
     /// The object was written, and stands so.
@@ -195,11 +233,50 @@ impl View {
         self.troubles.get(&Source::State)
     }
 
-    /// Why the API server cannot be reached, if it cannot.
+    /// Why the API server cannot be reached, if it cannot. What is followed for the sake of addresses does not count: what
+    /// the agent says about its node is true without it.
     pub(crate) fn unreachable(&self) -> Option<&Trouble> {
         self.troubles
-            .values()
+            .iter()
+            .filter(|(source, _)| !source.is_of_addresses())
+            .map(|(_, trouble)| trouble)
             .find(|trouble| trouble.is_unreachable())
+    }
+}
+
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "for whoever answers for addresses, who is to come"
+    )
+)]
+impl View {
+    /// All addresses, by the names of their ExternalIPs; `None` while they are unknown. An outage changes nothing about them.
+    pub(crate) fn addresses(&self) -> Option<&[Arc<Address>]> {
+        self.addresses.as_deref()
+    }
+
+    /// All pools of Mooring's, by name; `None` while they are unknown.
+    pub(crate) fn pools(&self) -> Option<&[Pool]> {
+        self.pools.as_deref()
+    }
+
+    /// What is known of the links of all nodes that report, by the names of the nodes; none also while it is unknown.
+    pub(crate) fn nodes(&self) -> &[Arc<NodeLinks>] {
+        self.nodes.as_deref().unwrap_or_default()
+    }
+
+    /// The node that has a MAC address, in lower case with colons.
+    pub(crate) fn node_of(&self, mac: &str) -> Option<&str> {
+        let node = self.nodes().iter().find(|node| node.has(mac));
+        node.map(|node| node.node.as_str())
+    }
+
+    /// Why some of what is known of addresses is not up to date.
+    pub(crate) fn address_trouble(&self) -> Option<(&Source, &Trouble)> {
+        let mut troubles = self.troubles.iter();
+        troubles.find(|(source, _)| source.is_of_addresses())
     }
 }
 

@@ -1,27 +1,37 @@
-//! Watches, and one question that is asked again and again. Each watch is a task that keeps the set of what it follows and sends all of it whenever that changes.
+//! Watches, and one question that is asked again and again. Each watch is a task that keeps the set of what it follows and
+//! sends all of it whenever that changes.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{FutureExt, Stream, StreamExt};
 use k8s_openapi::api::core::v1 as core;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource};
-use mooring_api::{NodeProxyState, ServiceProxy, service_proxy};
+use mooring_api::{ExternalIP, ExternalIPPool, NodeProxyState, ServiceProxy, service_proxy};
 use mooring_core::kube_proxy::snapshot::{ConfigMap, ObjectName, Pod};
 use mooring_core::node::Role;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::SendError;
 use tokio::task::AbortHandle;
 
+use super::address::{Address, Reader};
 use super::retry::{Attempts, Contact, with_chance};
-use super::{Keeper, Trouble, WATCH};
+use super::set::Set;
+use super::{Keeper, NodeLinks, Pool, Trouble, WATCH};
 use crate::agent::News;
 
 /// How many objects come in one answer: a node can have hundreds of Pods, and most are dropped at once.
 const PAGE: u32 = 25;
+/// The same for objects of which there can be thousands, and that are small.
+const LARGE_PAGE: u32 = 100;
+/// How much may happen to a set before it is told. Many addresses change at once when a node is gone, and everything is told
+/// each time.
+const BATCH: u32 = 256;
 /// How often the NodeProxyState is asked for while all is well.
 const STATE_PERIOD: Duration = Duration::from_secs(30);
 
@@ -36,6 +46,12 @@ pub(crate) enum Source {
     ServiceProxy,
     /// This node's own NodeProxyState.
     State,
+    /// All ExternalIPs.
+    Addresses,
+    /// The ExternalIPPools of Mooring's.
+    Pools,
+    /// The NodeProxyStates of all nodes.
+    Nodes,
 }
 
 /// What a watch has to say.
@@ -49,6 +65,12 @@ pub(crate) enum Heard {
     ServiceProxy(Option<Box<ServiceProxy>>),
     /// This node's NodeProxyState, or that there is none.
     State(Option<Box<NodeProxyState>>),
+    /// All ExternalIPs, by name.
+    Addresses(Vec<Arc<Address>>),
+    /// All pools of Mooring's, by name.
+    Pools(Vec<Pool>),
+    /// The links of all nodes that report, by name; of this one, too.
+    Nodes(Vec<Arc<NodeLinks>>),
     /// Nothing can be heard at the moment.
     Trouble(Source, Trouble),
     /// It can be heard again.
@@ -85,19 +107,46 @@ impl Follower {
         this.follow(
             Source::Pods,
             Api::all(this.client.clone()),
-            &node,
+            selected(&node),
             of_interest,
             Heard::Pods,
         );
         this.follow(
             Source::ServiceProxy,
             Api::all(this.client.clone()),
-            &named(service_proxy::CLUSTER),
+            named(service_proxy::CLUSTER),
             |object| Some(without_managed_fields(object)),
             |found: Vec<ServiceProxy>| Heard::ServiceProxy(first(found)),
         );
+        this.follow_addresses();
         this.ask_for_state(keeper);
         this
+    }
+
+    /// Everything about external IPs.
+    fn follow_addresses(&self) {
+        let mut reader = Reader::new(&self.node);
+        self.follow(
+            Source::Addresses,
+            Api::all(self.client.clone()),
+            all(),
+            move |object: ExternalIP| reader.read(object),
+            Heard::Addresses,
+        );
+        self.follow(
+            Source::Pools,
+            Api::all(self.client.clone()),
+            all(),
+            |object: ExternalIPPool| Some(Pool::from(&object)),
+            Heard::Pools,
+        );
+        self.follow(
+            Source::Nodes,
+            Api::all(self.client.clone()),
+            all(),
+            |object: NodeProxyState| Some(Arc::new(NodeLinks::from(object))),
+            Heard::Nodes,
+        );
     }
 
     /// Nobody but this agent writes its NodeProxyState, so it is only asked for now and then: whether somebody deleted it,
@@ -151,7 +200,7 @@ impl Follower {
         self.follow(
             Source::ConfigMap(name.clone()),
             Api::namespaced(self.client.clone(), &name.namespace),
-            &named(&name.name),
+            named(&name.name),
             |object: core::ConfigMap| Some(mooring_api::config_map(&object)),
             move |found| Heard::ConfigMap(told.clone(), first(found)),
         )
@@ -161,128 +210,98 @@ impl Follower {
         &self,
         source: Source,
         api: Api<K>,
-        fields: &str,
-        keep: impl Fn(K) -> Option<T> + Send + 'static,
+        config: watcher::Config,
+        keep: impl FnMut(K) -> Option<T> + Send + 'static,
         tell: impl Fn(Vec<T>) -> Heard + Send + 'static,
     ) -> AbortHandle
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + fmt::Debug + Send + 'static,
         T: Clone + PartialEq + Send + 'static,
     {
-        let config = watcher::Config::default()
-            .fields(fields)
-            .page_size(PAGE)
-            .timeout(u32::try_from(WATCH.as_secs()).unwrap_or(u32::MAX));
+        let config = config.timeout(u32::try_from(WATCH.as_secs()).unwrap_or(u32::MAX));
         let (news, contact) = (self.news.clone(), self.contact.clone());
         tokio::spawn(async move {
-            let mut stream = pin!(watcher(api, config));
-            let mut set = Set::default();
-            let mut attempts = Attempts::default();
-            while let Some(event) = stream.next().await {
-                let heard = match event {
-                    // Said before anything is asked.
-                    Ok(Event::Init) => set.take(Event::Init, &keep).map(&tell),
-                    Ok(event) => {
-                        if attempts.succeeded() {
-                            contact.regained();
-                            let fine = Heard::Fine(source.clone());
-                            if news.send(fine.into()).await.is_err() {
-                                return;
-                            }
-                        }
-                        set.take(event, &keep).map(&tell)
-                    }
-                    // The list is too old to be continued; the stream starts a new one by itself.
-                    Err(watcher::Error::WatchError(status)) if status.code == 410 => None,
-                    Err(error) => {
-                        let trouble = Trouble::from(&error);
-                        let heard = Heard::Trouble(source.clone(), trouble.clone());
-                        if news.send(heard.into()).await.is_err() {
-                            return;
-                        }
-                        contact.wait(&trouble, attempts.failed(&trouble)).await;
-                        None
-                    }
-                };
-                if let Some(heard) = heard
-                    && news.send(heard.into()).await.is_err()
-                {
-                    return;
-                }
-            }
+            let events = watcher(api, config);
+            // It ends with whoever listens.
+            let _ = listen(source, events, keep, tell, news, contact).await;
         })
         .abort_handle()
     }
 }
 
-/// What a watch has seen, by namespace and name.
-struct Set<T> {
-    known: BTreeMap<(String, String), T>,
-    /// A list that has begun and not ended.
-    listed: BTreeMap<(String, String), T>,
-    told: bool,
-}
-
-impl<T> Default for Set<T> {
-    fn default() -> Self {
-        Self {
-            known: BTreeMap::new(),
-            listed: BTreeMap::new(),
-            told: false,
+/// Keeps the set that a watch tells of, and sends it whenever it changes.
+async fn listen<K, T>(
+    source: Source,
+    events: impl Stream<Item = watcher::Result<Event<K>>>,
+    mut keep: impl FnMut(K) -> Option<T>,
+    tell: impl Fn(Vec<T>) -> Heard,
+    news: mpsc::Sender<News>,
+    contact: Contact,
+) -> Result<(), SendError<News>>
+where
+    K: Resource<DynamicType = ()>,
+    T: Clone + PartialEq,
+{
+    let mut events = pin!(events);
+    let mut set = Set::default();
+    let mut attempts = Attempts::default();
+    let mut batch = 0;
+    loop {
+        // All that has come by now is told together.
+        let come = if batch < BATCH {
+            events.next().now_or_never()
+        } else {
+            None
+        };
+        let event = match come {
+            Some(event) => event,
+            None => {
+                batch = 0;
+                if let Some(found) = set.news() {
+                    news.send(tell(found).into()).await?;
+                }
+                events.next().await
+            }
+        };
+        batch += 1;
+        match event {
+            None => return Ok(()),
+            // Said before anything is asked.
+            Some(Ok(Event::Init)) => set.take(Event::Init, &mut keep),
+            Some(Ok(event)) => {
+                if attempts.succeeded() {
+                    contact.regained();
+                    news.send(Heard::Fine(source.clone()).into()).await?;
+                }
+                set.take(event, &mut keep);
+            }
+            // The list is too old to be continued; the stream starts a new one by itself.
+            Some(Err(watcher::Error::WatchError(status))) if status.code == 410 => {}
+            Some(Err(error)) => {
+                if let Some(found) = set.news() {
+                    news.send(tell(found).into()).await?;
+                }
+                let trouble = Trouble::from(&error);
+                let heard = Heard::Trouble(source.clone(), trouble.clone());
+                news.send(heard.into()).await?;
+                contact.wait(&trouble, attempts.failed(&trouble)).await;
+            }
         }
     }
 }
 
-impl<T: Clone + PartialEq> Set<T> {
-    /// The whole set, if the event changed it or completed it for the first time.
-    fn take<K>(&mut self, event: Event<K>, keep: impl Fn(K) -> Option<T>) -> Option<Vec<T>>
-    where
-        K: Resource<DynamicType = ()>,
-    {
-        let changed = match event {
-            Event::Init => {
-                self.listed.clear();
-                false
-            }
-            Event::InitApply(object) => {
-                let key = key(&object);
-                if let Some(kept) = keep(object) {
-                    self.listed.insert(key, kept);
-                }
-                false
-            }
-            Event::InitDone => {
-                let former = std::mem::replace(&mut self.known, std::mem::take(&mut self.listed));
-                let first = !std::mem::replace(&mut self.told, true);
-                first || former != self.known
-            }
-            Event::Apply(object) => {
-                let key = key(&object);
-                match keep(object) {
-                    Some(kept) if self.known.get(&key) == Some(&kept) => false,
-                    Some(kept) => {
-                        self.known.insert(key, kept);
-                        true
-                    }
-                    None => self.known.remove(&key).is_some(),
-                }
-            }
-            Event::Delete(object) => self.known.remove(&key(&object)).is_some(),
-        };
-        changed.then(|| self.known.values().cloned().collect())
-    }
+/// The objects with these fields.
+fn selected(fields: &str) -> watcher::Config {
+    watcher::Config::default().fields(fields).page_size(PAGE)
 }
 
-fn key(object: &impl Resource<DynamicType = ()>) -> (String, String) {
-    let metadata = object.meta();
-    (
-        metadata.namespace.clone().unwrap_or_default(),
-        metadata.name.clone().unwrap_or_default(),
-    )
+/// The object of this name.
+fn named(name: &str) -> watcher::Config {
+    selected(&format!("metadata.name={name}"))
 }
 
-fn named(name: &str) -> String {
-    format!("metadata.name={name}")
+fn all() -> watcher::Config {
+    watcher::Config::default().page_size(LARGE_PAGE)
 }
 
 fn first<T>(found: Vec<T>) -> Option<Box<T>> {
@@ -303,6 +322,20 @@ fn of_interest(mut pod: core::Pod) -> Option<Pod> {
     Role::of(&pod).is_some().then_some(pod)
 }
 
+// === impl Source ===
+
+impl Source {
+    /// Whether it is followed for the sake of external IPs.
+    pub(crate) fn is_of_addresses(&self) -> bool {
+        matches!(self, Self::Addresses | Self::Pools | Self::Nodes)
+    }
+
+    /// Whether it is of a kind of Mooring's own, and missing until that is installed.
+    pub(crate) fn is_of_mooring(&self) -> bool {
+        *self == Self::ServiceProxy || self.is_of_addresses()
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -310,6 +343,9 @@ impl fmt::Display for Source {
             Self::ConfigMap(name) => write!(f, "ConfigMap {name}"),
             Self::ServiceProxy => write!(f, "ServiceProxy {}", service_proxy::CLUSTER),
             Self::State => f.write_str("the NodeProxyState of this node"),
+            Self::Addresses => f.write_str("the ExternalIPs"),
+            Self::Pools => f.write_str("the ExternalIPPools of mooring.dev"),
+            Self::Nodes => f.write_str("the NodeProxyStates of all nodes"),
         }
     }
 }

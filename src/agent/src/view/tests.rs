@@ -1,12 +1,14 @@
 use mooring_api::NodeProxyState;
 use mooring_api::node_proxy_state::{NodeProxyStateSpec, NodeProxyStateStatus, RaisedSysctl};
 use mooring_api::service_proxy::ServiceProxySpec;
+use mooring_core::ipam::pool::PoolId;
 use mooring_core::kube_proxy::snapshot::{
     Container, ContainerStatus, KeyProjection, Metadata, Mount, PodSpec, Timestamp, Volume,
     VolumeSource,
 };
 
 use super::*;
+use crate::api::Link;
 
 fn proxy_pod() -> Pod {
     Pod {
@@ -183,4 +185,69 @@ async fn a_container_that_started_again_is_another_process() {
     });
     view.take(Heard::Pods(vec![pod]));
     assert_ne!(view.processes(), former);
+}
+
+fn address(name: &str) -> Arc<Address> {
+    let object = serde_json::json!({
+        "apiVersion": "mooring.dev/v1alpha1",
+        "kind": "ExternalIP",
+        "metadata": {"name": name},
+        "spec": {"address": name.replace('-', "."), "pool": {"group": "mooring.dev", "name": "blue"}},
+    });
+    let address = Address::of(serde_json::from_value(object).unwrap(), "n1");
+    Arc::new(address.unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn addresses_pools_and_links_are_no_news_about_the_node() {
+    let mut view = View::new();
+    assert_eq!((view.addresses(), view.pools()), (None, None));
+    let links = NodeLinks {
+        node: "n2".to_owned(),
+        uplinks: vec![Link {
+            name: "eth0".to_owned(),
+            mac: "02:00:00:00:00:02".to_owned(),
+            subnets: vec![],
+        }],
+    };
+    let pool = Pool::by_default(PoolId::mooring("blue"));
+    assert!(!view.take(Heard::Addresses(vec![address("10-77-0-200")])));
+    assert!(!view.take(Heard::Pools(vec![pool.clone()])));
+    assert!(!view.take(Heard::Nodes(vec![Arc::new(links)])));
+    assert_eq!(view.addresses(), Some(&[address("10-77-0-200")][..]));
+    assert_eq!(view.pools(), Some(&[pool][..]));
+    assert_eq!(view.node_of("02:00:00:00:00:02"), Some("n2"));
+    assert_eq!(view.node_of("02:00:00:00:00:03"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn trouble_with_addresses_alone_takes_nothing_away() {
+    let mut view = View::new();
+    view.take(Heard::Addresses(vec![address("10-77-0-200")]));
+    for trouble in [
+        Trouble::Unreachable("no route".to_owned()),
+        Trouble::Denied("RBAC".to_owned()),
+        Trouble::NotFound,
+    ] {
+        let heard = Heard::Trouble(Source::Addresses, trouble.clone());
+        assert!(!view.take(heard), "{trouble}");
+        assert_eq!(view.unreachable(), None);
+        assert_eq!(view.address_trouble(), Some((&Source::Addresses, &trouble)));
+        assert_eq!(view.addresses().map(<[_]>::len), Some(1));
+    }
+    view.take(Heard::Fine(Source::Addresses));
+    assert_eq!(view.address_trouble(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn kinds_that_are_missing_are_told_of_once() {
+    let mut view = View::new();
+    assert!(!view.tells_of_missing_kinds());
+    view.take(Heard::Trouble(Source::Nodes, Trouble::NotFound));
+    assert!(view.tells_of_missing_kinds());
+    view.take(Heard::Trouble(Source::ServiceProxy, Trouble::NotFound));
+    assert_eq!(view.wish(), Some(Wish::Restore));
+    view.take(Heard::Fine(Source::Nodes));
+    view.take(Heard::Fine(Source::ServiceProxy));
+    assert!(!view.tells_of_missing_kinds());
 }

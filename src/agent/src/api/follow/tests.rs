@@ -1,66 +1,4 @@
-use kube::api::ObjectMeta;
-
 use super::*;
-
-fn config_map(name: &str, value: &str) -> core::ConfigMap {
-    core::ConfigMap {
-        metadata: ObjectMeta {
-            namespace: Some("kube-system".to_owned()),
-            name: Some(name.to_owned()),
-            ..ObjectMeta::default()
-        },
-        data: Some([("key".to_owned(), value.to_owned())].into()),
-        ..core::ConfigMap::default()
-    }
-}
-
-/// Keeps the value, unless the name says not to.
-fn keep(object: core::ConfigMap) -> Option<String> {
-    let name = object.metadata.name.unwrap();
-    let value = object.data.unwrap().remove("key");
-    value.filter(|_| !name.starts_with("not-"))
-}
-
-fn values(told: Option<Vec<String>>) -> Option<String> {
-    told.map(|values| values.join(","))
-}
-
-#[test]
-fn the_whole_set_is_told_when_it_changed_and_not_otherwise() {
-    let mut set = Set::default();
-    let mut take = |event| values(set.take(event, keep));
-    assert_eq!(take(Event::Init), None);
-    assert_eq!(take(Event::InitApply(config_map("b", "2"))), None);
-    assert_eq!(take(Event::InitApply(config_map("a", "1"))), None);
-    assert_eq!(take(Event::InitApply(config_map("not-c", "3"))), None);
-    assert_eq!(take(Event::InitDone).as_deref(), Some("1,2"));
-    assert_eq!(take(Event::Apply(config_map("a", "1"))), None);
-    assert_eq!(take(Event::Apply(config_map("not-d", "4"))), None);
-    assert_eq!(
-        take(Event::Apply(config_map("a", "9"))).as_deref(),
-        Some("9,2")
-    );
-    assert_eq!(
-        take(Event::Delete(config_map("b", "2"))).as_deref(),
-        Some("9")
-    );
-    assert_eq!(take(Event::Delete(config_map("not-c", "3"))), None);
-}
-
-#[test]
-fn an_empty_list_is_told_once_and_a_new_list_replaces_the_old_one() {
-    let mut set = Set::default();
-    let mut take = |event| values(set.take(event, keep));
-    take(Event::Init);
-    assert_eq!(take(Event::InitDone).as_deref(), Some(""));
-    take(Event::Init);
-    assert_eq!(take(Event::InitDone), None);
-    take(Event::Init);
-    take(Event::InitApply(config_map("a", "1")));
-    assert_eq!(take(Event::InitDone).as_deref(), Some("1"));
-    take(Event::Init);
-    assert_eq!(take(Event::InitDone).as_deref(), Some(""));
-}
 
 #[test]
 fn only_pods_that_have_to_do_with_services_are_kept_and_their_versions_are_not() {
@@ -80,4 +18,74 @@ fn only_pods_that_have_to_do_with_services_are_kept_and_their_versions_are_not()
     ));
     assert_eq!(proxy.unwrap().metadata.resource_version, "");
     assert!(of_interest(pod("antrea-agent", &["antrea-agent"])).is_some());
+}
+
+/// What is told of events, in words.
+async fn told(events: Vec<watcher::Result<Event<core::ConfigMap>>>) -> Vec<String> {
+    let (sender, mut news) = mpsc::channel(64);
+    let tell = |found: Vec<usize>| {
+        let name = ObjectName::new("ns", format!("{found:?}"));
+        Heard::ConfigMap(name, None)
+    };
+    let keep = |object: core::ConfigMap| Some(object.data.unwrap().len());
+    let events = futures::stream::iter(events);
+    let contact = Contact::default();
+    listen(Source::Pools, events, keep, tell, sender, contact)
+        .await
+        .unwrap();
+    let mut told = Vec::new();
+    while let Some(news) = news.recv().await {
+        told.push(match news {
+            News::Api(Heard::ConfigMap(name, _)) => name.name,
+            News::Api(Heard::Trouble(_, trouble)) => trouble.label().to_owned(),
+            News::Api(Heard::Fine(source)) => format!("fine: {source}"),
+            other => format!("{other:?}"),
+        });
+    }
+    told
+}
+
+fn sized(name: usize, size: usize) -> core::ConfigMap {
+    let data = (0..size).map(|key| (key.to_string(), String::new()));
+    core::ConfigMap {
+        metadata: kube::api::ObjectMeta {
+            name: Some(format!("{name:05}")),
+            ..kube::api::ObjectMeta::default()
+        },
+        data: Some(data.collect()),
+        ..core::ConfigMap::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_known_is_told_before_trouble_and_that_it_is_over_before_what_is_new() {
+    let lost = || Err(watcher::Error::NoResourceVersion);
+    let events = vec![
+        Ok(Event::Init),
+        Ok(Event::InitApply(sized(1, 1))),
+        Ok(Event::InitDone),
+        Ok(Event::Apply(sized(2, 2))),
+        lost(),
+        lost(),
+        Ok(Event::Apply(sized(1, 3))),
+        lost(),
+    ];
+    let expected = [
+        "[1, 2]",
+        "refused",
+        "refused",
+        "fine: the ExternalIPPools of mooring.dev",
+        "[3, 2]",
+        "refused",
+    ];
+    assert_eq!(told(events).await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_changes_at_once_are_told_a_few_times() {
+    let mut events = vec![Ok(Event::Init), Ok(Event::InitDone)];
+    events.extend((0..1000).map(|name| Ok(Event::Apply(sized(name, 1)))));
+    events.push(Err(watcher::Error::NoResourceVersion));
+    let told = told(events).await;
+    assert_eq!(told.len(), 5, "a batch each, and the trouble");
 }
