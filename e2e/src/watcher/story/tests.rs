@@ -40,9 +40,11 @@ fn story(line: &str) -> Story {
 
 #[test]
 fn overlaps_and_silences_are_found() {
-    // The line, the stints, (overlaps, the longest), (silences, the longest).
+    /// How many, and the longest in ms.
+    type Count = (usize, u64);
     let long_way_back = "a".repeat(5) + &"b".repeat(15) + &"a".repeat(5);
-    let cases: [(&str, usize, (usize, u64), (usize, u64)); 13] = [
+    // The line, how many stints, the overlaps, the silences.
+    let cases: [(&str, usize, Count, Count); 13] = [
         ("", 0, (0, 0), (0, 0)),
         ("......", 0, (0, 0), (0, 0)),
         ("aaaaaa", 1, (0, 0), (0, 0)),
