@@ -1,8 +1,10 @@
 //! One change over a blocking netlink socket: say it, wait until the kernel says done or why not.
 
 use std::io;
+use std::ops::RangeInclusive;
 
 use netlink_packet_core::{ErrorBuffer, NLM_F_ACK, NetlinkBuffer};
+use netlink_sys::Socket;
 use netlink_sys::protocols::NETLINK_ROUTE;
 
 use super::question::{PATIENCE, Question, SEQUENCE, next_datagram};
@@ -37,46 +39,60 @@ impl Change<'_> {
             flags: NLM_F_ACK | self.flags,
             payload: self.payload,
         };
-        let socket = question.ask().map_err(|error| self.failed(&error))?;
-        loop {
-            let datagram = next_datagram(&socket).map_err(|error| self.failed(&error))?;
-            let verdict = verdict(&datagram).map_err(|detail| WriteError::Malformed {
-                writing: self.writing,
-                detail,
-            })?;
-            if let Some(verdict) = verdict {
-                return Ok(verdict);
-            }
-        }
+        let socket = question
+            .ask()
+            .map_err(|error| failed(self.writing, &error))?;
+        hear(&socket, self.writing, SEQUENCE..=SEQUENCE)
     }
+}
 
-    fn failed(&self, error: &io::Error) -> WriteError {
-        match error.kind() {
-            io::ErrorKind::WouldBlock => WriteError::TimedOut {
-                writing: self.writing,
-                within: PATIENCE,
-            },
-            _ => WriteError::Socket {
-                writing: self.writing,
-                error: error.into(),
-            },
+/// What the kernel says of the messages with these numbers, of which only the last has to be answered. The first no is one
+/// to all of them.
+pub(super) fn hear(
+    socket: &Socket,
+    writing: Writing,
+    numbers: RangeInclusive<u32>,
+) -> Result<Verdict, WriteError> {
+    loop {
+        let datagram = next_datagram(socket).map_err(|error| failed(writing, &error))?;
+        let verdict = verdict(&datagram, &numbers)
+            .map_err(|detail| WriteError::Malformed { writing, detail })?;
+        if let Some(verdict) = verdict {
+            return Ok(verdict);
         }
     }
 }
 
-/// What a datagram says of the change, if it says anything of it.
-fn verdict(datagram: &[u8]) -> Result<Option<Verdict>, String> {
+/// What an error of the socket means.
+pub(super) fn failed(writing: Writing, error: &io::Error) -> WriteError {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => WriteError::TimedOut {
+            writing,
+            within: PATIENCE,
+        },
+        _ => WriteError::Socket {
+            writing,
+            error: error.into(),
+        },
+    }
+}
+
+/// What a datagram says of the change, if it says anything that decides it.
+fn verdict(datagram: &[u8], numbers: &RangeInclusive<u32>) -> Result<Option<Verdict>, String> {
     let mut rest = datagram;
     while !rest.is_empty() {
         let message = NetlinkBuffer::new_checked(rest).map_err(|error| error.to_string())?;
-        if message.sequence_number() == SEQUENCE && message.message_type() == NLMSG_ERROR {
+        let number = message.sequence_number();
+        if numbers.contains(&number) && message.message_type() == NLMSG_ERROR {
             let error =
                 ErrorBuffer::new_checked(message.payload()).map_err(|error| error.to_string())?;
-            let refused = |code: std::num::NonZeroI32| {
+            if let Some(code) = error.code() {
                 let error = OsError::from_raw(code.get());
-                Verdict::Refused(error)
-            };
-            return Ok(Some(error.code().map_or(Verdict::Done, refused)));
+                return Ok(Some(Verdict::Refused(error)));
+            }
+            if number == *numbers.end() {
+                return Ok(Some(Verdict::Done));
+            }
         }
         let length = (message.length() as usize).next_multiple_of(4);
         rest = rest.get(length..).unwrap_or_default();

@@ -28,10 +28,7 @@ pub(super) struct Question<'a> {
 impl Question<'_> {
     /// Asks. The socket belongs to the network namespace of the calling thread.
     pub(super) fn ask(&self) -> io::Result<Socket> {
-        let mut socket = Socket::new(self.protocol)?;
-        socket.bind_auto()?;
-        let patience = TimeVal::new(PATIENCE.as_secs() as i64, 0);
-        setsockopt(&socket, sockopt::ReceiveTimeout, &patience)?;
+        let socket = open(self.protocol)?;
         let length = HEADER + self.payload.len();
         let mut request = vec![0; length];
         let mut header = NetlinkBuffer::new(&mut request);
@@ -43,6 +40,15 @@ impl Question<'_> {
         socket.send_to(&request, &SocketAddr::new(0, 0), 0)?;
         Ok(socket)
     }
+}
+
+/// A socket whose patience ends.
+pub(super) fn open(protocol: isize) -> io::Result<Socket> {
+    let mut socket = Socket::new(protocol)?;
+    socket.bind_auto()?;
+    let patience = TimeVal::new(PATIENCE.as_secs() as i64, 0);
+    setsockopt(&socket, sockopt::ReceiveTimeout, &patience)?;
+    Ok(socket)
 }
 
 /// The next datagram of the kernel's; anybody else's is dropped. "Would block" means that the patience is over.

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{NLMSG_ERROR, Verdict, verdict};
+use super::{NLMSG_ERROR, Verdict};
 use crate::OsError;
 use crate::linux::question::SEQUENCE;
 
@@ -13,6 +13,10 @@ fn message(kind: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
     bytes.extend(0_u32.to_ne_bytes());
     bytes.extend(payload);
     bytes
+}
+
+fn verdict(datagram: &[u8]) -> Result<Option<Verdict>, String> {
+    super::verdict(datagram, &(SEQUENCE..=SEQUENCE))
 }
 
 /// An error with the header of what it is about.
@@ -37,6 +41,19 @@ fn what_is_about_something_else_is_passed_over() {
     let then = [other, answer(SEQUENCE, 0)].concat();
     assert_eq!(verdict(&then), Ok(Some(Verdict::Done)));
     assert_eq!(verdict(&message(20, SEQUENCE, &[0; 8])), Ok(None));
+}
+
+#[test]
+fn of_several_messages_the_last_is_done_when_all_are_and_the_first_no_is_one_to_all() {
+    let several = SEQUENCE..=SEQUENCE + 2;
+    let said = |datagrams: &[Vec<u8>]| super::verdict(&datagrams.concat(), &several);
+    let (done, last) = (answer(SEQUENCE, 0), answer(SEQUENCE + 2, 0));
+    assert_eq!(said(std::slice::from_ref(&done)), Ok(None));
+    assert_eq!(said(&[done.clone(), last.clone()]), Ok(Some(Verdict::Done)));
+    let refused = answer(SEQUENCE + 1, -2);
+    let missing = Verdict::Refused(OsError::from_raw(2));
+    assert_eq!(said(&[done, refused, last]), Ok(Some(missing)));
+    assert_eq!(said(&[answer(SEQUENCE + 3, 0)]), Ok(None));
 }
 
 #[test]
