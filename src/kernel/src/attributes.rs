@@ -19,6 +19,14 @@ pub(crate) fn each<'a>(
     Ok(())
 }
 
+/// Appends an attribute that is made of others.
+pub(crate) fn nest(message: &mut Vec<u8>, kind: u16, fill: impl FnOnce(&mut Vec<u8>)) {
+    const NLA_F_NESTED: u16 = 0x8000;
+    let mut attributes = Vec::new();
+    fill(&mut attributes);
+    put(message, NLA_F_NESTED | kind, &attributes);
+}
+
 /// Appends an attribute with its padding.
 pub(crate) fn put(message: &mut Vec<u8>, kind: u16, value: &[u8]) {
     message.extend(((HEADER + value.len()) as u16).to_ne_bytes());

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::{
-    Address, ArpSetting, Conf, DefaultRoute, Facility, Host, InterfaceName, IpFamily,
+    Address, ArpSetting, Conf, DefaultRoute, Facility, Filtered, Host, InterfaceName, IpFamily,
     IpvsDestination, IpvsMatch, IpvsService, Link, MacAddress, NewAddress, NftChain, NftFamily,
-    NftTable, OsError, Put, ReadError, Removed, ServiceTarget, Sysctl, SysctlError, WriteError,
-    Writing, Written,
+    NftTable, OsError, PortFilter, Put, ReadError, Removed, ServiceTarget, Sysctl, SysctlError,
+    WriteError, Writing, Written,
 };
 
 /// A kernel in memory, for tests of whoever uses a [`Host`]. It starts as a fresh network namespace does, with nothing but
@@ -27,6 +27,8 @@ pub struct FakeHost {
     legacy: BTreeMap<IpFamily, BTreeSet<String>>,
     by_nftables: BTreeSet<ServiceTarget>,
     by_iptables: BTreeSet<ServiceTarget>,
+    port_filter: PortFilter,
+    rejects: bool,
     read_only: bool,
     net_admin: bool,
 }
@@ -69,6 +71,8 @@ impl FakeHost {
             ]),
             by_nftables: BTreeSet::new(),
             by_iptables: BTreeSet::new(),
+            port_filter: PortFilter::default(),
+            rejects: true,
             read_only: false,
             net_admin: true,
         }
@@ -191,6 +195,18 @@ impl FakeHost {
         self.nft = None;
         self.by_nftables.clear();
         self.by_iptables.clear();
+        self.port_filter = PortFilter::default();
+    }
+
+    /// Makes the nftables of this kernel one without `reject`.
+    pub fn take_nft_reject_away(&mut self) {
+        self.rejects = false;
+    }
+
+    /// What [`Host::set_port_filter`] set last, as far as the kernel could; no address if there is no table.
+    #[must_use]
+    pub fn port_filter(&self) -> &PortFilter {
+        &self.port_filter
     }
 
     /// Adds a port of a Service as kube-proxy does in mode `nftables`, with its table if that is not there.
@@ -314,6 +330,28 @@ impl Host for FakeHost {
     fn remove_address(&mut self, link: u32, ip: IpAddr, prefix: u8) -> Result<Removed, WriteError> {
         self.may(Writing::Remove { link, ip, prefix })?;
         Ok(address::remove(&mut self.addresses, link, ip, prefix))
+    }
+
+    fn set_port_filter(&mut self, wanted: &PortFilter) -> Result<Facility<Filtered>, WriteError> {
+        self.may(Writing::PortFilter)?;
+        let Some(tables) = &mut self.nft else {
+            return Ok(Facility::Absent);
+        };
+        let table = NftTable {
+            family: NftFamily::Inet,
+            name: "mooring".to_owned(),
+        };
+        self.port_filter = wanted.clone();
+        if wanted.addresses.is_empty() {
+            tables.remove(&table);
+            return Ok(Facility::Present(Filtered::Nothing));
+        }
+        let chains = ["closed", "input"].map(str::to_owned);
+        tables.insert(table, BTreeSet::from(chains));
+        Ok(Facility::Present(match self.rejects {
+            true => Filtered::Refusing,
+            false => Filtered::Dropping,
+        }))
     }
 
     fn default_routes(&self, family: IpFamily) -> Result<Vec<DefaultRoute>, ReadError> {

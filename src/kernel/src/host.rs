@@ -1,9 +1,9 @@
 use std::net::IpAddr;
 
 use crate::{
-    Address, ArpSetting, DefaultRoute, EffectiveArp, Facility, InterfaceName, IpFamily,
-    IpvsDestination, IpvsMatch, IpvsService, Link, NewAddress, NftChain, NftTable, Put, ReadError,
-    Removed, ServiceTarget, Sysctl, SysctlError, WriteError, Written,
+    Address, ArpSetting, DefaultRoute, EffectiveArp, Facility, Filtered, InterfaceName, IpFamily,
+    IpvsDestination, IpvsMatch, IpvsService, Link, NewAddress, NftChain, NftTable, PortFilter, Put,
+    ReadError, Removed, ServiceTarget, Sysctl, SysctlError, WriteError, Written,
 };
 
 /// What a node's kernel can be asked, and the few things it can be told. Every call blocks, for milliseconds; whoever is async hands it to a thread.
@@ -46,6 +46,15 @@ pub trait Host {
     /// Has an address not be on a link, which is also so if the link is not there. An IPv4 address takes those of its
     /// subnet with it that came after it, unless `promote_secondaries` is set; a /32 has none.
     fn remove_address(&mut self, link: u32, ip: IpAddr, prefix: u8) -> Result<Removed, WriteError>;
+
+    /// Has exactly the ports that `wanted` names be open on its addresses, in place of what was set before: the table
+    /// `inet mooring` of nftables is replaced in one transaction, and with no address it goes. Nothing else is touched. It
+    /// stays when the process ends, and goes with its network namespace.
+    ///
+    /// For an address not to be open for a moment, it is set before the address is put, and reset after it is removed.
+    ///
+    /// [`Facility::Absent`] is a kernel whose nftables lacks what it takes, or that has none: nothing is filtered then.
+    fn set_port_filter(&mut self, wanted: &PortFilter) -> Result<Facility<Filtered>, WriteError>;
 
     /// The default routes of the main table, the preferred first: by metric, then by link. One with several next hops is
     /// there once for each link.

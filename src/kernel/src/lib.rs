@@ -25,6 +25,7 @@ mod new_address;
 mod nft;
 mod os_error;
 mod packet;
+mod port_filter;
 mod read_error;
 mod route;
 mod service_target;
@@ -47,6 +48,7 @@ pub use packet::{
     Ears, FrameCount, GroupChange, OpeningStep, PacketError, PacketSocket, Ready, Received, Waker,
     wait,
 };
+pub use port_filter::{Filtered, PortFilter};
 pub use read_error::{ReadError, Reading};
 pub use route::DefaultRoute;
 pub use service_target::ServiceTarget;

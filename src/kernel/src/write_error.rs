@@ -27,6 +27,8 @@ pub enum Writing {
         /// The length of its prefix, in bits.
         prefix: u8,
     },
+    /// The filter of ports.
+    PortFilter,
 }
 
 /// Why a write did not come about. Only after [`WriteError::TimedOut`], [`WriteError::Malformed`] and
@@ -105,6 +107,7 @@ impl fmt::Display for Writing {
             Self::Remove { link, ip, prefix } => {
                 write!(f, "removing {ip}/{prefix} from link {link}")
             }
+            Self::PortFilter => f.write_str("replacing the table inet mooring of nftables"),
         }
     }
 }

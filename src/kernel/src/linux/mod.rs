@@ -7,6 +7,7 @@ mod link;
 mod monitor;
 mod netlink;
 mod nft;
+mod port_filter;
 mod question;
 mod route;
 mod sysctl;
@@ -18,9 +19,9 @@ use std::path::PathBuf;
 pub use monitor::{Monitor, News};
 
 use crate::{
-    Address, DefaultRoute, Facility, Host, IpFamily, IpvsDestination, IpvsMatch, IpvsService, Link,
-    NewAddress, NftChain, NftTable, Put, ReadError, Removed, ServiceTarget, Sysctl, SysctlError,
-    WriteError, Written,
+    Address, DefaultRoute, Facility, Filtered, Host, IpFamily, IpvsDestination, IpvsMatch,
+    IpvsService, Link, NewAddress, NftChain, NftTable, PortFilter, Put, ReadError, Removed,
+    ServiceTarget, Sysctl, SysctlError, WriteError, Written,
 };
 
 /// The kernel this process runs on, in the network namespace of the calling thread.
@@ -75,6 +76,10 @@ impl Host for LinuxHost {
 
     fn remove_address(&mut self, link: u32, ip: IpAddr, prefix: u8) -> Result<Removed, WriteError> {
         address_write::remove(link, ip, prefix)
+    }
+
+    fn set_port_filter(&mut self, wanted: &PortFilter) -> Result<Facility<Filtered>, WriteError> {
+        port_filter::set(wanted)
     }
 
     fn default_routes(&self, family: IpFamily) -> Result<Vec<DefaultRoute>, ReadError> {

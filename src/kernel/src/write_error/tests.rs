@@ -21,4 +21,9 @@ fn an_error_names_the_verb_and_the_object() {
     );
     let gone = WriteError::refused(put, OsError::from_raw(19));
     assert_eq!(gone, WriteError::NoLink { writing: put });
+    let filter = WriteError::refused(Writing::PortFilter, OsError::from_raw(12)).to_string();
+    assert!(
+        filter.starts_with("replacing the table inet mooring of nftables: the kernel refuses"),
+        "{filter}"
+    );
 }

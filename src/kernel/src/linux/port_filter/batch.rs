@@ -1,0 +1,102 @@
+//! Messages that take effect together or not at all (net/netfilter/nfnetlink.c, `nfnetlink_rcv_batch`).
+
+use std::io;
+
+use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkBuffer};
+use netlink_sys::protocols::NETLINK_NETFILTER;
+use netlink_sys::{Socket, SocketAddr};
+use nix::sys::socket::{setsockopt, sockopt};
+
+use crate::linux::change::{self, Verdict};
+use crate::linux::question::{self, SEQUENCE};
+use crate::{NftFamily, WriteError, Writing};
+
+/// `NFNL_SUBSYS_NFTABLES`, linux/netfilter/nfnetlink.h.
+const NFTABLES: u16 = 10;
+const NFNL_MSG_BATCH_BEGIN: u16 = 0x10;
+const NFNL_MSG_BATCH_END: u16 = 0x11;
+const HEADER: usize = 16;
+
+/// Messages to nftables between the two that hold them together. Each has a number, so that the kernel can say which of them
+/// it refuses.
+#[derive(Debug)]
+pub(super) struct Batch {
+    bytes: Vec<u8>,
+    /// Where the last message begins.
+    last: usize,
+    /// Its number.
+    sequence: u32,
+}
+
+// === impl Batch ===
+
+impl Batch {
+    pub(super) fn new() -> Self {
+        let mut batch = Self {
+            bytes: Vec::new(),
+            last: 0,
+            sequence: SEQUENCE - 1,
+        };
+        batch.append(NFNL_MSG_BATCH_BEGIN, 0, &edge());
+        batch
+    }
+
+    /// Appends a message of the number `message`, `NFT_MSG_*`, about the table's family. `NLM_F_REQUEST` goes without saying.
+    pub(super) fn push(&mut self, message: u16, flags: u16, attributes: &[u8]) {
+        let mut payload = vec![NftFamily::Inet.number(), 0, 0, 0];
+        payload.extend(attributes);
+        self.append(NFTABLES << 8 | message, flags, &payload);
+    }
+
+    fn append(&mut self, message_type: u16, flags: u16, payload: &[u8]) {
+        self.last = self.bytes.len();
+        self.sequence += 1;
+        let length = HEADER + payload.len();
+        self.bytes.resize(self.last + length, 0);
+        let mut message = NetlinkBuffer::new(&mut self.bytes[self.last..]);
+        message.set_length(length as u32);
+        message.set_message_type(message_type);
+        message.set_flags(NLM_F_REQUEST | flags);
+        message.set_sequence_number(self.sequence);
+        message.payload_mut().copy_from_slice(payload);
+    }
+
+    /// The bytes, and the number of the message that is answered if none is refused: the last but the end, which not every
+    /// kernel answers.
+    fn finish(mut self) -> (Vec<u8>, u32) {
+        let mut last = NetlinkBuffer::new(&mut self.bytes[self.last..]);
+        last.set_flags(last.flags() | NLM_F_ACK);
+        let answered = self.sequence;
+        self.append(NFNL_MSG_BATCH_END, 0, &edge());
+        (self.bytes, answered)
+    }
+
+    /// Has all of it done, or nothing: the first refusal speaks for it.
+    pub(super) fn run(self, writing: Writing) -> Result<Verdict, WriteError> {
+        let (bytes, answered) = self.finish();
+        let socket = send(&bytes).map_err(|error| change::failed(writing, &error))?;
+        change::hear(&socket, writing, SEQUENCE..=answered)
+    }
+}
+
+/// The kernel takes a batch in one piece, and no piece that is larger than the socket's buffer. To go beyond what the
+/// administrator allows everybody takes CAP_NET_ADMIN outside of user namespaces; where it is not there, the kernel may
+/// say EMSGSIZE.
+fn send(bytes: &[u8]) -> io::Result<Socket> {
+    let socket = question::open(NETLINK_NETFILTER)?;
+    let size = bytes.len();
+    if setsockopt(&socket, sockopt::SndBufForce, &size).is_err() {
+        setsockopt(&socket, sockopt::SndBuf, &size)?;
+    }
+    socket.send_to(bytes, &SocketAddr::new(0, 0), 0)?;
+    Ok(socket)
+}
+
+/// `nfgenmsg` of the messages around: of no family, and as the resource the subsystem.
+fn edge() -> [u8; 4] {
+    let [high, low] = NFTABLES.to_be_bytes();
+    [0, 0, high, low]
+}
+
+#[cfg(test)]
+mod tests;

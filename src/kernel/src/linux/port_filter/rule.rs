@@ -1,0 +1,211 @@
+//! Rules as nftables takes them (linux/netfilter/nf_tables.h): expressions that load a part of the packet into a register,
+//! compare what is in it, and at the end say what becomes of the packet.
+
+use crate::IpFamily;
+use crate::attributes::{nest, put};
+
+const LIST_ELEM: u16 = 1;
+const EXPR_NAME: u16 = 1;
+const EXPR_DATA: u16 = 2;
+const META_DREG: u16 = 1;
+const META_KEY: u16 = 2;
+const NFT_META_NFPROTO: u32 = 15;
+const NFT_META_L4PROTO: u32 = 16;
+const PAYLOAD_DREG: u16 = 1;
+const PAYLOAD_BASE: u16 = 2;
+const PAYLOAD_OFFSET: u16 = 3;
+const PAYLOAD_LEN: u16 = 4;
+const NETWORK_HEADER: u32 = 1;
+const TRANSPORT_HEADER: u32 = 2;
+const CT_DREG: u16 = 1;
+const CT_KEY: u16 = 2;
+const NFT_CT_DIRECTION: u32 = 1;
+const IP_CT_DIR_REPLY: u8 = 1;
+const CMP_SREG: u16 = 1;
+const CMP_OP: u16 = 2;
+const CMP_DATA: u16 = 3;
+const NFT_CMP_EQ: u32 = 0;
+const LOOKUP_SET: u16 = 1;
+const LOOKUP_SREG: u16 = 2;
+const IMMEDIATE_DREG: u16 = 1;
+const IMMEDIATE_DATA: u16 = 2;
+const DATA_VALUE: u16 = 1;
+const DATA_VERDICT: u16 = 2;
+const VERDICT_CODE: u16 = 1;
+const VERDICT_CHAIN: u16 = 2;
+const NFT_REG_VERDICT: u32 = 0;
+const NF_DROP: i32 = 0;
+const NF_ACCEPT: i32 = 1;
+const NFT_GOTO: i32 = -4;
+const REJECT_TYPE: u16 = 1;
+const REJECT_ICMP_CODE: u16 = 2;
+const NFT_REJECT_TCP_RST: u32 = 1;
+const NFT_REJECT_ICMPX_UNREACH: u32 = 2;
+const NFT_REJECT_ICMPX_PORT_UNREACH: u8 = 1;
+/// `NFT_REG32_00`: the first of the registers of four bytes. What is longer takes the next ones, too.
+const FIRST: u32 = 8;
+const NFPROTO_IPV4: u8 = 2;
+const NFPROTO_IPV6: u8 = 10;
+
+/// Where in its header and how long the destination is.
+const fn destination(family: IpFamily) -> (u32, u32) {
+    match family {
+        IpFamily::V4 => (16, 4),
+        IpFamily::V6 => (24, 16),
+    }
+}
+
+/// The conditions of a rule. What ends it makes its expressions of it.
+#[derive(Debug, Default)]
+pub(super) struct Rule {
+    expressions: Vec<u8>,
+}
+
+// === impl Rule ===
+
+impl Rule {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// To an address that is in this set.
+    pub(super) fn for_address_in(self, family: IpFamily, set: &str) -> Self {
+        let (offset, length) = destination(family);
+        self.of_family(family)
+            .payload(NETWORK_HEADER, offset, length, FIRST)
+            .lookup(FIRST, set)
+    }
+
+    /// To an address, transport and port that are in this set together.
+    pub(super) fn for_service_in(self, family: IpFamily, set: &str) -> Self {
+        let (offset, length) = destination(family);
+        let next = FIRST + length / 4;
+        self.of_family(family)
+            .payload(NETWORK_HEADER, offset, length, FIRST)
+            .meta(NFT_META_L4PROTO, next)
+            .payload(TRANSPORT_HEADER, 2, 2, next + 1)
+            .lookup(FIRST, set)
+    }
+
+    /// Of a version of IP.
+    fn of_family(self, family: IpFamily) -> Self {
+        let number = match family {
+            IpFamily::V4 => NFPROTO_IPV4,
+            IpFamily::V6 => NFPROTO_IPV6,
+        };
+        self.meta(NFT_META_NFPROTO, FIRST).equal(FIRST, number)
+    }
+
+    /// Of a transport, by its number of IANA's.
+    pub(super) fn of_transport(self, number: u8) -> Self {
+        self.meta(NFT_META_L4PROTO, FIRST).equal(FIRST, number)
+    }
+
+    /// Of a type of ICMP; of which version is another condition.
+    pub(super) fn of_icmp_type(self, number: u8) -> Self {
+        self.payload(TRANSPORT_HEADER, 0, 1, FIRST)
+            .equal(FIRST, number)
+    }
+
+    /// In the direction of the answers to what began a connection. A packet of no connection is in none.
+    pub(super) fn of_an_answer(self) -> Self {
+        self.expression("ct", |ct| {
+            put(ct, CT_KEY, &NFT_CT_DIRECTION.to_be_bytes());
+            put(ct, CT_DREG, &FIRST.to_be_bytes());
+        })
+        .equal(FIRST, IP_CT_DIR_REPLY)
+    }
+
+    pub(super) fn accept(self) -> Vec<u8> {
+        self.verdict(NF_ACCEPT, None)
+    }
+
+    pub(super) fn drop(self) -> Vec<u8> {
+        self.verdict(NF_DROP, None)
+    }
+
+    /// To another chain, and not back.
+    pub(super) fn goto(self, chain: &str) -> Vec<u8> {
+        self.verdict(NFT_GOTO, Some(chain))
+    }
+
+    /// With a reset of TCP, which the packet has to be of.
+    pub(super) fn reset(self) -> Vec<u8> {
+        let reject = self.expression("reject", |reject| {
+            put(reject, REJECT_TYPE, &NFT_REJECT_TCP_RST.to_be_bytes());
+        });
+        reject.expressions
+    }
+
+    /// With port unreachable, by ICMP of the packet's version of IP.
+    pub(super) fn unreachable(self) -> Vec<u8> {
+        let reject = self.expression("reject", |reject| {
+            put(reject, REJECT_TYPE, &NFT_REJECT_ICMPX_UNREACH.to_be_bytes());
+            put(reject, REJECT_ICMP_CODE, &[NFT_REJECT_ICMPX_PORT_UNREACH]);
+        });
+        reject.expressions
+    }
+
+    fn meta(self, key: u32, register: u32) -> Self {
+        self.expression("meta", |meta| {
+            put(meta, META_KEY, &key.to_be_bytes());
+            put(meta, META_DREG, &register.to_be_bytes());
+        })
+    }
+
+    fn payload(self, base: u32, offset: u32, length: u32, register: u32) -> Self {
+        self.expression("payload", |payload| {
+            put(payload, PAYLOAD_DREG, &register.to_be_bytes());
+            put(payload, PAYLOAD_BASE, &base.to_be_bytes());
+            put(payload, PAYLOAD_OFFSET, &offset.to_be_bytes());
+            put(payload, PAYLOAD_LEN, &length.to_be_bytes());
+        })
+    }
+
+    fn equal(self, register: u32, value: u8) -> Self {
+        self.expression("cmp", |cmp| {
+            put(cmp, CMP_SREG, &register.to_be_bytes());
+            put(cmp, CMP_OP, &NFT_CMP_EQ.to_be_bytes());
+            nest(cmp, CMP_DATA, |data| put(data, DATA_VALUE, &[value]));
+        })
+    }
+
+    fn lookup(self, register: u32, set: &str) -> Self {
+        self.expression("lookup", |lookup| {
+            text(lookup, LOOKUP_SET, set);
+            put(lookup, LOOKUP_SREG, &register.to_be_bytes());
+        })
+    }
+
+    fn verdict(self, code: i32, chain: Option<&str>) -> Vec<u8> {
+        let immediate = self.expression("immediate", |immediate| {
+            put(immediate, IMMEDIATE_DREG, &NFT_REG_VERDICT.to_be_bytes());
+            nest(immediate, IMMEDIATE_DATA, |data| {
+                nest(data, DATA_VERDICT, |verdict| {
+                    put(verdict, VERDICT_CODE, &code.to_be_bytes());
+                    if let Some(chain) = chain {
+                        text(verdict, VERDICT_CHAIN, chain);
+                    }
+                });
+            });
+        });
+        immediate.expressions
+    }
+
+    fn expression(mut self, name: &str, fill: impl FnOnce(&mut Vec<u8>)) -> Self {
+        nest(&mut self.expressions, LIST_ELEM, |element| {
+            text(element, EXPR_NAME, name);
+            nest(element, EXPR_DATA, fill);
+        });
+        self
+    }
+}
+
+/// Appends an attribute that is a text, with the zero that ends it.
+pub(super) fn text(message: &mut Vec<u8>, kind: u16, text: &str) {
+    let bytes: Vec<u8> = text.bytes().chain([0]).collect();
+    put(message, kind, &bytes);
+}
+
+#[cfg(test)]
+mod tests;
