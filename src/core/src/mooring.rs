@@ -6,6 +6,7 @@
 //! what the service proxy has programmed ───────┘          └─▶ Standing: what is said about each address
 //!
 //! Orders.bind and the addresses that stand on links ─ deeds ─▶ Put, Remove
+//! Orders.bind and Wanted ─ open_ports ─▶ what stays open on each, where not all does
 //! ```
 //!
 //! The shell hands in news together with the time, carries the [`Orders`] out in their order, and says what failed. All
@@ -17,6 +18,7 @@ mod berth;
 mod deeds;
 mod moorings;
 mod orders;
+mod ports;
 mod standing;
 mod wanted;
 mod witness;
@@ -26,6 +28,7 @@ pub use berth::{Berth, Hindrance, Method, Place, berth};
 pub use deeds::{Deed, LIFETIME, StandingAddress, deeds, is_ours};
 pub use moorings::Moorings;
 pub use orders::{Orders, Sending, Words};
+pub use ports::open_ports;
 pub use standing::{Holding, Standing, State};
 pub use wanted::{Node, Programmed, Target, Uplink, Wanted};
 pub use witness::{Bystander, Sighting, Watch, Witness, witness_of};

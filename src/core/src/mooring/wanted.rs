@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::ipam::pool::Bind;
+use crate::ipam::pool::{Bind, Ports};
 use crate::ipam::range::AddressRange;
 use crate::ipam::service::{Protocol, ServicePort};
 use crate::kube_proxy::snapshot::ObjectName;
@@ -21,6 +21,8 @@ pub struct Wanted {
     pub bind: Bind,
     /// `interfaces` of its pool.
     pub interfaces: Vec<String>,
+    /// `ports` of its pool.
+    pub ports: Ports,
 }
 
 /// What the node is like.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ipam::pool::Ports;
 use crate::ipam::range::{AddressRange, HostBits};
 use crate::wire::Mac;
 
@@ -31,6 +32,7 @@ fn wanted(address: &str, bind: Bind) -> Wanted {
         services: Vec::new(),
         bind,
         interfaces: Vec::new(),
+        ports: Ports::default(),
     }
 }
 

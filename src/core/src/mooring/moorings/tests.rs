@@ -1,5 +1,5 @@
 use super::*;
-use crate::ipam::pool::Bind;
+use crate::ipam::pool::{Bind, Ports};
 use crate::ipam::range::{AddressRange, HostBits};
 use crate::ipam::service::{Protocol, ServicePort};
 use crate::kube_proxy::snapshot::ObjectName;
@@ -34,6 +34,7 @@ fn wanted(text: &str) -> Wanted {
         services: vec![(ObjectName::new("default", "web"), vec![http()])],
         bind: Bind::Auto,
         interfaces: Vec::new(),
+        ports: Ports::default(),
     }
 }
 
