@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mooring_kernel::{
-    Facility, FakeHost, Filtered, Host, IpvsProtocol, NftFamily, NftTable, PortFilter, WriteError,
-    Writing,
+    Facility, FakeHost, Filtered, Forwarding, Host, IpvsDestination, IpvsMatch, IpvsProtocol,
+    NftFamily, NftTable, PortFilter, WriteError, Writing,
 };
 
 use crate::world::{World, both, real};
@@ -348,6 +348,44 @@ fn the_node_itself_reaches_a_service_at_the_address_from_the_address() {
         closed.addresses.values_mut().for_each(BTreeSet::clear);
         assert_eq!(world.host().set_port_filter(&closed), Ok(REFUSING));
         assert_eq!(greeted(socket(VIP, 80)), Ok(()));
+    });
+}
+
+#[test]
+fn what_ipvs_takes_at_the_address_gets_there_if_its_port_is_open() {
+    real("ports-ipvs", |world| {
+        let Some(segment) = Segment::new(world) else {
+            return;
+        };
+        if !world.load_ipvs() {
+            return;
+        }
+        greet(8080);
+        let (protocol, port) = SERVICE;
+        let service = IpvsMatch::Address {
+            ip: VIP.parse().unwrap(),
+            protocol,
+            port,
+        };
+        let endpoint = IpvsDestination {
+            ip: NODE.parse().unwrap(),
+            port: 8080,
+            forwarding: Forwarding::Masquerade,
+            weight: 1,
+            active: 0,
+            inactive: 0,
+        };
+        world.add_ipvs_service(service, "rr", vec![endpoint]);
+        let from_peer = |port| segment.at_peer(|| greeted(socket(VIP, port)));
+        assert_eq!(from_peer(port), Ok(()), "without a filter");
+        let refused = Err(ErrorKind::ConnectionRefused);
+        let mut wanted = filter(&[VIP], true);
+        assert_eq!(world.host().set_port_filter(&wanted), Ok(REFUSING));
+        assert_eq!(from_peer(port), Ok(()));
+        assert_eq!(from_peer(8080), refused);
+        wanted.addresses.values_mut().for_each(BTreeSet::clear);
+        assert_eq!(world.host().set_port_filter(&wanted), Ok(REFUSING));
+        assert_eq!(from_peer(port), refused);
     });
 }
 
