@@ -50,6 +50,7 @@ const KERNEL_PACKAGES: &[&str] = &[
     "gcc",
     "libc6-dev",
     "make",
+    "patch",
     "xz-utils",
 ];
 /// Debian's own User Mode Linux.
@@ -57,6 +58,7 @@ const DEBIAN_KERNEL: &str = "user-mode-linux";
 
 const IMAGES: &str = include_str!("image/catalog.rs");
 const KERNEL_CONFIG: &str = include_str!("../kernel/uml.config");
+const KERNEL_PATCH: &str = include_str!("../kernel/xstate.patch");
 const KERNEL_BUILD: &str = include_str!("../kernel/build");
 const CONTROLPLANE: [(&str, &str); 6] = [
     ("main.go", include_str!("../controlplane/main.go")),
@@ -141,6 +143,7 @@ fn kernel() -> Result<PathBuf> {
         "linux",
         &[
             KERNEL_CONFIG.as_bytes(),
+            KERNEL_PATCH.as_bytes(),
             KERNEL_BUILD.as_bytes(),
             source.as_bytes(),
         ],
@@ -148,6 +151,7 @@ fn kernel() -> Result<PathBuf> {
     cache::ensure(&target, |partial| {
         let folder = scratch(partial)?;
         fs::write(folder.join("uml.config"), KERNEL_CONFIG)?;
+        fs::write(folder.join("xstate.patch"), KERNEL_PATCH)?;
         fs::write(folder.join("build"), KERNEL_BUILD)?;
         let mut command = Command::new("sh");
         command
