@@ -17,9 +17,11 @@ use tracing::{debug, error, info, warn};
 
 use crate::api::{Attempts, Follower, Heard, Keeper, Kept, Trouble};
 use crate::args::Args;
+use crate::duty::{Duty, Spoken};
 use crate::enforce::{self, Failures, Outcome};
 use crate::health::Standing;
 use crate::metrics::Metrics;
+use crate::moor::{Farewell, Tally, Told};
 use crate::observe::Observer;
 use crate::view::View;
 
@@ -45,6 +47,10 @@ pub(crate) enum News {
     Kernel,
     /// A write of the NodeProxyState is over.
     Written(Result<Kept, Trouble>),
+    /// The thread that answers has something to tell.
+    Moor(Told),
+    /// A write about an address is over.
+    Spoken(Spoken),
 }
 
 /// The agent of this node.
@@ -65,6 +71,7 @@ pub(crate) struct Agent {
     write_trouble: Option<Trouble>,
     write_attempts: Attempts,
     write_after: Instant,
+    duty: Duty,
 }
 
 impl From<Heard> for News {
@@ -81,10 +88,18 @@ impl Agent {
         args: &Args,
         client: Client,
         metrics: Arc<Metrics>,
+        tally: Arc<Tally>,
         standing: watch::Sender<Standing>,
     ) -> Result<Self> {
         let (sender, news) = mpsc::channel(QUEUE);
         let keeper = Keeper::new(client.clone(), &args.node_name);
+        let duty = Duty::start(
+            &args.node_name,
+            client.clone(),
+            sender.clone(),
+            Arc::clone(&metrics),
+            tally,
+        )?;
         let follower = Follower::start(client, &args.node_name, keeper.clone(), sender.clone());
         let to_agent = sender.clone();
         thread::Builder::new()
@@ -108,6 +123,7 @@ impl Agent {
             write_trouble: None,
             write_attempts: Attempts::default(),
             write_after: now,
+            duty,
         })
     }
 
@@ -121,6 +137,7 @@ impl Agent {
                     }
                 }
                 () = sleep_until(self.due) => self.round().await?,
+                () = until(self.duty.due()) => self.duty.act(&self.view),
             }
             self.tell();
         }
@@ -130,6 +147,12 @@ impl Agent {
         match news {
             News::Api(heard) => {
                 let pods = matches!(heard, Heard::Pods(_));
+                if matches!(
+                    heard,
+                    Heard::Addresses(_) | Heard::Pools(_) | Heard::Nodes(_)
+                ) {
+                    self.duty.heard();
+                }
                 if let Heard::Trouble(_, trouble) = &heard {
                     self.metrics.api_error(trouble);
                 }
@@ -144,7 +167,12 @@ impl Agent {
                     self.follower.follow_config_maps(wanted);
                 }
             }
-            News::Kernel => debug!("links, addresses or default routes changed"),
+            News::Kernel => {
+                debug!("links, addresses or default routes changed");
+                self.duty.kernel_changed();
+            }
+            News::Moor(told) => return self.duty.told(told),
+            News::Spoken(spoken) => return self.duty.spoken(spoken),
             News::Written(result) => self.take_written(result),
         }
         self.look_by(Instant::now());
@@ -203,6 +231,7 @@ impl Agent {
             }
             enforce::explain(&mut report, &self.failures);
         }
+        self.duty.looked(&report, &observed.kernel.default_routes);
         self.metrics.observed(&report, began.elapsed());
         log_changes(self.report.as_ref(), &report);
         self.report = Some(report);
@@ -314,44 +343,68 @@ impl Agent {
         });
     }
 
-    /// Puts back what was raised if nobody comes after this agent. It takes less than two seconds.
+    /// Leaves things in order: the next agent finds addresses answered for by the kernel, or, if nobody comes after this one,
+    /// nothing of Mooring is left. It takes less than two seconds.
     pub(crate) async fn end(&mut self, args: &Args) -> Result<()> {
         let remembered = self
             .view
             .remembered()
             .map(<[_]>::to_vec)
             .unwrap_or_default();
-        if remembered.is_empty() {
-            return Ok(());
-        }
-        let count = remembered.len();
-        let Some((namespace, name)) = args.daemon_set() else {
-            info!(count, "leaves the sysctls that it raised to its successor");
-            return Ok(());
+        let last = if remembered.is_empty() && !self.duty.holds_any() {
+            false
+        } else {
+            self.is_last(args, remembered.len()).await
         };
-        let question = self.keeper.is_last(namespace, name);
-        match tokio::time::timeout(LAST_QUESTION, question).await {
-            Ok(Ok(true)) => {}
-            Ok(Ok(false)) => {
-                info!(count, "leaves the sysctls that it raised to its successor");
-                return Ok(());
-            }
-            Ok(Err(reason)) => {
-                warn!(count, %reason, "leaves the sysctls that it raised, as it cannot tell whether it has a successor");
-                return Ok(());
-            }
-            Err(_) => {
-                warn!(
-                    count,
-                    "leaves the sysctls that it raised, as the API server does not say whether it has a successor"
-                );
-                return Ok(());
-            }
+        self.duty
+            .end(if last {
+                Farewell::Leave
+            } else {
+                Farewell::StandIn
+            })
+            .await;
+        if !last || remembered.is_empty() {
+            return Ok(());
         }
         let observed = self.observer.look_at_kernel_alone().await?;
         let report = report(&observed, &remembered, &[]);
         let plan = plan(&observed, &report, &remembered, Wish::Restore);
         self.write_sysctls(plan.writes, Wish::Restore).await
+    }
+
+    /// Whether nobody comes after this agent. `raised` counts the sysctls that are at stake.
+    async fn is_last(&self, args: &Args, raised: usize) -> bool {
+        let Some((namespace, name)) = args.daemon_set() else {
+            info!(raised, "leaves what it did on the node to its successor");
+            return false;
+        };
+        let question = self.keeper.is_last(namespace, name);
+        match tokio::time::timeout(LAST_QUESTION, question).await {
+            Ok(Ok(true)) => true,
+            Ok(Ok(false)) => {
+                info!(raised, "leaves what it did on the node to its successor");
+                false
+            }
+            Ok(Err(reason)) => {
+                warn!(raised, %reason, "leaves what it did on the node, as it cannot tell whether it has a successor");
+                false
+            }
+            Err(_) => {
+                warn!(
+                    raised,
+                    "leaves what it did on the node, as the API server does not say whether it has a successor"
+                );
+                false
+            }
+        }
+    }
+}
+
+/// Never, if there is no time.
+async fn until(when: Option<Instant>) {
+    match when {
+        Some(when) => sleep_until(when).await,
+        None => std::future::pending().await,
     }
 }
 

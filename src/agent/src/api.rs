@@ -16,19 +16,9 @@ use anyhow::{Context, Result};
 use kube::{Client, Config};
 
 pub(crate) use address::Address;
-#[expect(
-    unused_imports,
-    reason = "for whoever answers for addresses, who is to come"
-)]
 pub(crate) use addresses::{Berths, LetGo, Written};
 pub(crate) use follow::{Follower, Heard, Source};
-#[cfg_attr(
-    not(test),
-    expect(
-        unused_imports,
-        reason = "for whoever answers for addresses, who is to come"
-    )
-)]
+#[cfg(test)]
 pub(crate) use node_links::Link;
 pub(crate) use node_links::NodeLinks;
 pub(crate) use pool::Pool;

@@ -6,13 +6,18 @@ use std::path::PathBuf;
 use clap::Parser;
 
 const ABOUT: &str =
-    "Reports how this node handles Service traffic, and what it would answer ARP for";
+    "Answers for the external IPs of this node, and reports how it handles Service traffic";
 
 const LONG_ABOUT: &str = "\
-Reports how this node handles Service traffic, and what it would answer ARP for.
+Answers for the external IPs of this node, and reports how it handles Service traffic.
 
 It runs on every node, in the node's own network namespace. It asks kube-proxy on the loopback, reads the kernel, and \
-keeps what it found in the NodeProxyState with the node's name. It changes nothing on the node unless the ServiceProxy \
+keeps what it found in the NodeProxyState with the node's name.
+
+For each ExternalIP that is planned for this node it asks the wire whether somebody has the address, waits until the \
+node's service proxy forwards it, and answers ARP and NDP for it: by itself where the address must not be on the uplink \
+(modes ipvs and antreaProxyAll), else by putting it there, with a lifetime that only a running agent renews, and with the \
+node's own ports closed on it (nftables table inet mooring). It changes nothing else on the node unless the ServiceProxy \
 has spec.strictARP.sysctls: Enforce; then it raises arp_ignore and arp_announce where the node's mode needs it, and puts \
 them back when that is no longer asked for.
 

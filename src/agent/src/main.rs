@@ -1,23 +1,29 @@
-//! The agent of one node: it tells the truth about how Services are handled there, and keeps the ARP sysctls where it may.
+//! The agent of one node: it tells the truth about how Services are handled there, keeps the ARP sysctls where it may, and
+//! answers for the external IPs that belong to its node.
 //!
 //! ```text
 //! API server ─ api::follow ─▶ view ─┐
 //! kube-proxy ─ endpoints ───────────┼─▶ core::node::report ─▶ agent ─ api::state ─▶ NodeProxyState
-//! kernel ─ kernel, sysctl_files ────┘          └─▶ core::node::sysctls::plan ─ enforce ─▶ /proc/sys
+//! kernel ─ kernel, sysctl_files ────┘          ├─▶ core::node::sysctls::plan ─ enforce ─▶ /proc/sys
+//!                                              └─▶ duty ─▶ moor: raw sockets, addresses on uplinks
+//!                                                   └─ api::Berths ─▶ ExternalIP
 //! ```
 //!
-//! Everything that changes has one owner, `agent`, to whom all news comes through one channel. Nothing is concluded in this
-//! crate: that is `mooring-core`'s. It writes the NodeProxyState of its node and, if asked to, ARP sysctls; nothing else.
+//! Everything that changes has one owner, `agent`, to whom all news comes through one channel; what is on the wire and on the
+//! links has another one, the thread of `moor`, which waits for nobody. Nothing is concluded in this crate: that is
+//! `mooring-core`'s.
 
 mod agent;
 mod api;
 mod args;
+mod duty;
 mod endpoints;
 mod enforce;
 mod health;
 mod kernel;
 mod logs;
 mod metrics;
+mod moor;
 mod observe;
 mod sysctl_files;
 mod view;
@@ -36,6 +42,7 @@ use agent::Agent;
 use args::Args;
 use health::Standing;
 use metrics::Metrics;
+use moor::Tally;
 
 /// How long it may take to leave things in order once the process is told to end.
 const FAREWELL: Duration = Duration::from_millis(1_800);
@@ -72,11 +79,12 @@ async fn run(args: &Args) -> Result<()> {
         version = env!("CARGO_PKG_VERSION"),
         "the agent starts"
     );
-    let metrics = Arc::new(Metrics::new());
+    let tally = Arc::new(Tally::default());
+    let metrics = Arc::new(Metrics::new(&tally));
     let (standing, told) = watch::channel(Standing::new());
     let listener = health::bind(args.health_address).await?;
     let client = api::client().await?;
-    let mut agent = Agent::start(args, client, Arc::clone(&metrics), standing)?;
+    let mut agent = Agent::start(args, client, Arc::clone(&metrics), tally, standing)?;
     tokio::select! {
         result = agent.run() => return result,
         result = health::serve(listener, told, metrics) => return result,

@@ -1,9 +1,11 @@
 //! Metrics, in the OpenMetrics format.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use mooring_core::mooring::{Method, Sighting, Standing};
 use mooring_core::node::{ArpSetting, NodeReport};
 use mooring_core::proxy_mode::LiveMode;
 use prometheus_client::encoding::text::encode;
@@ -15,6 +17,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::api::Trouble;
 use crate::enforce::Outcome;
+use crate::moor::{Moored, Tally};
 
 type Labels<const N: usize> = [(&'static str, String); N];
 
@@ -30,12 +33,17 @@ pub(crate) struct Metrics {
     sysctl_writes: Family<Labels<1>, Counter>,
     api_errors: Family<Labels<1>, Counter>,
     api_unreachable: Gauge<f64, AtomicU64>,
+    addresses: Family<Labels<1>, Gauge>,
+    addresses_waiting: Gauge,
+    address_writes: Family<Labels<1>, Counter>,
+    responders: Family<Labels<1>, Gauge>,
 }
 
 // === impl Metrics ===
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
+    /// With what `tally` counts.
+    pub(crate) fn new(tally: &Tally) -> Self {
         let mut registry = Registry::with_prefix("mooring_agent");
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The agent itself", version);
@@ -49,6 +57,10 @@ impl Metrics {
             sysctl_writes: Family::default(),
             api_errors: Family::default(),
             api_unreachable: Gauge::default(),
+            addresses: Family::default(),
+            addresses_waiting: Gauge::default(),
+            address_writes: Family::default(),
+            responders: Family::default(),
             registry: Registry::default(),
         };
         registry.register(
@@ -98,8 +110,70 @@ impl Metrics {
             Unit::Seconds,
             new.api_unreachable.clone(),
         );
+        new.register_addresses(&mut registry);
+        tally.register(&mut registry);
         new.registry = registry;
         new
+    }
+
+    fn register_addresses(&self, registry: &mut Registry) {
+        registry.register(
+            "addresses",
+            "External IPs that this node answers for, by how",
+            self.addresses.clone(),
+        );
+        registry.register(
+            "addresses_waiting",
+            "External IPs that this node is to answer for and does not yet",
+            self.addresses_waiting.clone(),
+        );
+        registry.register(
+            "address_writes",
+            "Writes of the status of ExternalIPs, by result",
+            self.address_writes.clone(),
+        );
+        registry.register(
+            "responders",
+            "How many MAC addresses answered when this node asked for an external IP of another node: 1 is right",
+            self.responders.clone(),
+        );
+    }
+
+    /// How it stands with the addresses of this node.
+    pub(crate) fn moored(&self, moored: &Moored) {
+        let held = |method| {
+            let holdings = moored.standings.iter().filter_map(Standing::holding);
+            holdings
+                .filter(|holding| holding.berth.method == method)
+                .count()
+        };
+        let mut all = 0;
+        for method in [Method::Responder, Method::Uplink] {
+            let count = i64::try_from(held(method)).unwrap_or(i64::MAX);
+            all += count;
+            let label = [("method", method.to_string())];
+            self.addresses.get_or_create(&label).set(count);
+        }
+        let wanted = i64::try_from(moored.standings.len()).unwrap_or(i64::MAX);
+        self.addresses_waiting.set(wanted - all);
+    }
+
+    /// What was seen of an address of another node.
+    pub(crate) fn seen(&self, sighting: &Sighting) {
+        let label = [("ip", sighting.address.to_string())];
+        let count = i64::try_from(sighting.macs.len()).unwrap_or(i64::MAX);
+        self.responders.get_or_create(&label).set(count);
+    }
+
+    /// An address is not watched any more.
+    pub(crate) fn unseen(&self, address: IpAddr) {
+        self.responders.remove(&[("ip", address.to_string())]);
+    }
+
+    /// The status of an ExternalIP was written, or not.
+    pub(crate) fn address_written<T>(&self, result: &Result<T, Trouble>) {
+        let label = result.as_ref().map_or_else(Trouble::label, |_| "ok");
+        count(&self.address_writes, "result", label);
     }
 
     /// A look at the node, and what it came to.
@@ -184,7 +258,7 @@ mod tests {
 
     #[test]
     fn the_text_names_the_mode_the_uplinks_and_the_outage() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(&Tally::default());
         let uplink = |name: &str, arp_ignore| Uplink {
             name: name.to_owned(),
             mac: "02:00:00:00:00:01".to_owned(),

@@ -242,16 +242,7 @@ impl View {
             .map(|(_, trouble)| trouble)
             .find(|trouble| trouble.is_unreachable())
     }
-}
 
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "for whoever answers for addresses, who is to come"
-    )
-)]
-impl View {
     /// All addresses, by the names of their ExternalIPs; `None` while they are unknown. An outage changes nothing about them.
     pub(crate) fn addresses(&self) -> Option<&[Arc<Address>]> {
         self.addresses.as_deref()
@@ -265,18 +256,6 @@ impl View {
     /// What is known of the links of all nodes that report, by the names of the nodes; none also while it is unknown.
     pub(crate) fn nodes(&self) -> &[Arc<NodeLinks>] {
         self.nodes.as_deref().unwrap_or_default()
-    }
-
-    /// The node that has a MAC address, in lower case with colons.
-    pub(crate) fn node_of(&self, mac: &str) -> Option<&str> {
-        let node = self.nodes().iter().find(|node| node.has(mac));
-        node.map(|node| node.node.as_str())
-    }
-
-    /// Why some of what is known of addresses is not up to date.
-    pub(crate) fn address_trouble(&self) -> Option<(&Source, &Trouble)> {
-        let mut troubles = self.troubles.iter();
-        troubles.find(|(source, _)| source.is_of_addresses())
     }
 }
 

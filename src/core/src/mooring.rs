@@ -24,7 +24,7 @@ mod wanted;
 mod witness;
 
 pub use announcements::{BURST, BURST_GAP};
-pub use berth::{Berth, Hindrance, Method, Place, berth};
+pub use berth::{Berth, Hindrance, Method, Place, berth, segment};
 pub use deeds::{Deed, LIFETIME, StandingAddress, deeds, is_ours};
 pub use moorings::Moorings;
 pub use orders::{Orders, Sending, Words};

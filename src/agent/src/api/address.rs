@@ -1,11 +1,3 @@
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "for whoever answers for addresses, who is to come"
-    )
-)]
-
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;

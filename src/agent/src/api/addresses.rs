@@ -1,12 +1,4 @@
 //! What this node says about addresses, in the status of their ExternalIPs.
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "for whoever answers for addresses, who is to come"
-    )
-)]
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, ResourceExt};

@@ -22,13 +22,6 @@ pub(crate) struct Link {
 
 // === impl NodeLinks ===
 
-impl NodeLinks {
-    /// Whether the MAC address, in lower case with colons, is one of the node's.
-    pub(crate) fn has(&self, mac: &str) -> bool {
-        self.uplinks.iter().any(|link| link.mac == mac)
-    }
-}
-
 impl From<NodeProxyState> for NodeLinks {
     fn from(state: NodeProxyState) -> Self {
         let uplinks = state.status.unwrap_or_default().uplinks;
@@ -70,8 +63,7 @@ mod tests {
         let links = NodeLinks::from(state);
         assert_eq!(links.node, "n1");
         assert_eq!(links.uplinks[1].subnets, ["192.0.2.0/24"]);
-        assert!(links.has("02:00:00:00:01:01"));
-        assert!(!links.has("02:00:00:00:00:02"));
+        assert_eq!(links.uplinks[1].mac, "02:00:00:00:01:01");
         let fresh = serde_json::from_value(json!({
             "apiVersion": "mooring.dev/v1alpha1",
             "kind": "NodeProxyState",

@@ -1,11 +1,3 @@
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "for whoever answers for addresses, who is to come"
-    )
-)]
-
 use mooring_api::ExternalIPPool;
 use mooring_api::external_ip_pool::object;
 use mooring_core::ipam::pool::{Bind, PoolId, Ports};

@@ -63,7 +63,11 @@ async fn probes_and_metrics_are_served_over_http() {
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (standing, told) = watch::channel(standing());
-    tokio::spawn(serve(listener, told, Arc::new(Metrics::new())));
+    tokio::spawn(serve(
+        listener,
+        told,
+        Arc::new(Metrics::new(&crate::moor::Tally::default())),
+    ));
     let get = async |path: &str| match crate::endpoints::get(&address.to_string(), path).await {
         mooring_core::proxy_mode::Answer::Http { status, body } => (status, body),
         other => panic!("{other:?}"),

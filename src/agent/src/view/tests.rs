@@ -216,8 +216,6 @@ async fn addresses_pools_and_links_are_no_news_about_the_node() {
     assert!(!view.take(Heard::Nodes(vec![Arc::new(links)])));
     assert_eq!(view.addresses(), Some(&[address("10-77-0-200")][..]));
     assert_eq!(view.pools(), Some(&[pool][..]));
-    assert_eq!(view.node_of("02:00:00:00:00:02"), Some("n2"));
-    assert_eq!(view.node_of("02:00:00:00:00:03"), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -232,11 +230,9 @@ async fn trouble_with_addresses_alone_takes_nothing_away() {
         let heard = Heard::Trouble(Source::Addresses, trouble.clone());
         assert!(!view.take(heard), "{trouble}");
         assert_eq!(view.unreachable(), None);
-        assert_eq!(view.address_trouble(), Some((&Source::Addresses, &trouble)));
         assert_eq!(view.addresses().map(<[_]>::len), Some(1));
     }
     view.take(Heard::Fine(Source::Addresses));
-    assert_eq!(view.address_trouble(), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -86,21 +86,26 @@ fn has(uplink: &Uplink, address: IpAddr) -> bool {
     uplink.subnets.iter().any(|subnet| subnet.contains(address))
 }
 
-/// The first interface that the pool names; else the one whose subnet has the address; else that of the default route.
-fn uplink<'a>(wanted: &Wanted, node: &'a Node) -> Result<&'a Uplink, Hindrance> {
+/// The uplink whose subnet has the address, else that of the default route: where it can be asked for.
+pub fn segment(address: IpAddr, node: &Node) -> Option<&Uplink> {
     let named = |name: &String| node.uplinks.iter().find(|uplink| uplink.name == *name);
+    let mut uplinks = node.uplinks.iter();
+    uplinks
+        .find(|uplink| has(uplink, address))
+        .or_else(|| node.default_routes.iter().find_map(named))
+}
+
+/// The first interface that the pool names, else the one that has the address on its segment.
+fn uplink<'a>(wanted: &Wanted, node: &'a Node) -> Result<&'a Uplink, Hindrance> {
     if !wanted.interfaces.is_empty() {
+        let named = |name: &String| node.uplinks.iter().find(|uplink| uplink.name == *name);
         return wanted.interfaces.iter().find_map(named).ok_or_else(|| {
             Hindrance::NoSuchInterface {
                 interfaces: wanted.interfaces.clone(),
             }
         });
     }
-    node.uplinks
-        .iter()
-        .find(|uplink| has(uplink, wanted.address))
-        .or_else(|| node.default_routes.iter().find_map(named))
-        .ok_or(Hindrance::NoUplink)
+    segment(wanted.address, node).ok_or(Hindrance::NoUplink)
 }
 
 /// Whether the kernel can answer for the address for a while, on the interface of its berth.

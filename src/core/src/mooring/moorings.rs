@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::ipam::pool::Ports;
 use crate::wire::Mac;
 
 use super::Now;
@@ -50,6 +51,7 @@ pub struct Moorings {
     programmed: Programmed,
     berthed: BTreeMap<IpAddr, Mooring>,
     purse: Purse,
+    exposed: Option<String>,
 }
 
 /// One address.
@@ -203,6 +205,11 @@ impl Moorings {
         }
     }
 
+    /// Why the ports of addresses on uplinks cannot be closed; `None` if they are.
+    pub fn expose(&mut self, why: Option<String>) {
+        self.exposed = why;
+    }
+
     /// What is waited for of the service proxy: everything of every address that is not held yet.
     pub fn awaiting(&self) -> BTreeSet<Target> {
         let all = self.berthed.values();
@@ -247,7 +254,7 @@ impl Moorings {
     /// How it stands with each address.
     pub fn standings(&self, now: Now) -> impl Iterator<Item = Standing> + '_ {
         let all = self.berthed.values();
-        all.map(move |mooring| mooring.standing(&self.programmed, now))
+        all.map(move |mooring| mooring.standing(&self.programmed, self.exposed.as_deref(), now))
     }
 
     /// Announces what is due, as far as the budget goes.
@@ -406,7 +413,7 @@ impl Mooring {
         }
     }
 
-    fn standing(&self, programmed: &Programmed, now: Now) -> Standing {
+    fn standing(&self, programmed: &Programmed, exposed: Option<&str>, now: Now) -> Standing {
         let state = match (&self.berth, &self.progress) {
             (Err(hindrance), _) => State::Hindered(hindrance.clone()),
             (Ok(_), Progress::Elsewhere { mac, .. }) => State::Elsewhere { mac: *mac },
@@ -419,6 +426,11 @@ impl Mooring {
                 claimed_by: claim
                     .filter(|claim| now < claim.last + CONFLICT_LASTS)
                     .map(|claim| claim.mac),
+                exposed: exposed
+                    .filter(|_| {
+                        berth.method == Method::Uplink && self.wanted.ports == Ports::ServiceOnly
+                    })
+                    .map(str::to_owned),
             }),
             (Ok(_), Progress::Asking { .. }) => State::Asking,
             (Ok(_), Progress::Silent { .. }) => match programmed {

@@ -66,6 +66,8 @@ pub struct Holding {
     pub took: Now,
     /// Who else says that it has the address.
     pub claimed_by: Option<Mac>,
+    /// Why the node's own listeners can be reached on the address, although its pool does not want that.
+    pub exposed: Option<String>,
 }
 
 // === impl Standing ===
@@ -167,7 +169,14 @@ impl Holding {
             .mac
             .map_or_else(String::new, |mac| format!(" with {mac}"));
         let how = self.berth.how(node.mode);
-        let answers = format!("Node {name} answers for {address} on {interface}{mac}: {how}");
+        let exposed = self.exposed.as_ref().map_or_else(String::new, |why| {
+            format!(
+                ". Beware: the node's own listeners, such as sshd, can be reached on the address, as they could not be \
+                 closed: {why}"
+            )
+        });
+        let answers =
+            format!("Node {name} answers for {address} on {interface}{mac}: {how}{exposed}");
         if !self.berth.outside {
             return Condition::new(AnnouncedReason::Announced, format!("{answers}."));
         }

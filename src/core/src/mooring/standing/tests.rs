@@ -34,6 +34,7 @@ fn holding(outside: bool) -> Standing {
             since: Now::ZERO,
             took: Now::ZERO,
             claimed_by: None,
+            exposed: None,
         }),
     }
 }
@@ -99,4 +100,20 @@ fn nothing_is_said_while_the_wire_is_being_asked() {
     };
     assert_eq!(standing.announced(&node()), None);
     assert_eq!(standing.conflict(|_| None), None);
+}
+
+#[test]
+fn an_address_whose_ports_could_not_be_closed_says_so() {
+    let mut standing = holding(false);
+    if let State::Holding(holding) = &mut standing.state {
+        holding.exposed = Some("the kernel has no nf_tables".to_owned());
+    }
+    let said = standing.announced(&node()).unwrap();
+    assert!(said.is(AnnouncedReason::Announced));
+    assert!(
+        said.message
+            .ends_with("could not be closed: the kernel has no nf_tables."),
+        "{}",
+        said.message
+    );
 }

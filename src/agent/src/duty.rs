@@ -1,0 +1,388 @@
+//! What this node has to do about addresses, and what it says about them: between what was heard from the API server and the
+//! thread that answers.
+//!
+//! ```text
+//! addresses, pools ─▶ wanted ──── Order::Want ──▶ moor
+//! holders, nodes ───▶ watched ─── Order::Watch ─▶ moor
+//!                     said ◀───── Told ───────── moor
+//!                      └─▶ api::Berths: the status of ExternalIPs
+//! ```
+
+mod said;
+mod wanted;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::Client;
+use mooring_api::external_ip::Said;
+use mooring_core::mooring::{Sighting, Wanted};
+use mooring_core::node::NodeReport;
+use mooring_core::wire::Mac;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tracing::warn;
+
+use crate::agent::News;
+use crate::api::{Address, Attempts, Berths, LetGo, Trouble, Written};
+use crate::metrics::Metrics;
+use crate::moor::{Farewell, Moor, Moored, Order, Tally, Told};
+use crate::view::View;
+
+/// How long news about addresses is gathered before it is acted on.
+const GATHER: Duration = Duration::from_millis(20);
+/// How many writes may be under way at once.
+const AT_ONCE: usize = 8;
+
+/// What became of something that was to be said.
+#[derive(Debug)]
+pub(crate) struct Spoken {
+    address: IpAddr,
+    what: What,
+    result: Result<Option<String>, Trouble>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum What {
+    Said(Said),
+    LetGo,
+    Seen,
+}
+
+/// What is written, or was.
+struct Word {
+    what: What,
+    /// The version of the object in which it stands.
+    version: Option<String>,
+}
+
+/// The duty of this node.
+pub(crate) struct Duty {
+    node: String,
+    moor: Moor,
+    berths: Berths,
+    news: mpsc::Sender<News>,
+    metrics: Arc<Metrics>,
+    /// When what was heard has to be acted on.
+    due: Option<Instant>,
+    wanted: Vec<Wanted>,
+    ordered: bool,
+    watched: BTreeMap<IpAddr, String>,
+    peers: BTreeMap<Mac, String>,
+    moored: Option<(Moored, Timestamp)>,
+    /// Who had an address last that this node has not.
+    former: BTreeMap<IpAddr, String>,
+    under_way: BTreeSet<IpAddr>,
+    words: BTreeMap<IpAddr, Word>,
+    sightings: BTreeMap<IpAddr, Sighting>,
+    troubled: BTreeMap<IpAddr, (Attempts, Instant)>,
+}
+
+// === impl Duty ===
+
+impl Duty {
+    pub(crate) fn start(
+        node: &str,
+        client: Client,
+        news: mpsc::Sender<News>,
+        metrics: Arc<Metrics>,
+        tally: Arc<Tally>,
+    ) -> Result<Self> {
+        let to_agent = news.clone();
+        let moor = Moor::start(node, tally, move |told| {
+            // The agent may be ending.
+            let _ = to_agent.blocking_send(News::Moor(told));
+        })?;
+        Ok(Self {
+            node: node.to_owned(),
+            moor,
+            berths: Berths::new(client, node),
+            news,
+            metrics,
+            due: None,
+            wanted: Vec::new(),
+            ordered: false,
+            watched: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            moored: None,
+            former: BTreeMap::new(),
+            under_way: BTreeSet::new(),
+            words: BTreeMap::new(),
+            sightings: BTreeMap::new(),
+            troubled: BTreeMap::new(),
+        })
+    }
+
+    /// Something was heard about addresses, pools or nodes.
+    pub(crate) fn heard(&mut self) {
+        self.act_by(Instant::now() + GATHER);
+    }
+
+    /// The node was looked at.
+    pub(crate) fn looked(&self, report: &NodeReport, default_routes: &[String]) {
+        let report = Box::new(report.clone());
+        self.moor
+            .order(Order::Node(report, default_routes.to_vec()));
+    }
+
+    /// Links or addresses changed.
+    pub(crate) fn kernel_changed(&self) {
+        self.moor.order(Order::Look);
+    }
+
+    /// The thread that answers has something to tell.
+    pub(crate) fn told(&mut self, told: Told) {
+        match told {
+            Told::Moored(moored) => {
+                self.metrics.moored(&moored);
+                self.moored = Some((moored, Timestamp::now()));
+            }
+            Told::Seen(sighting) => {
+                self.metrics.seen(&sighting);
+                self.sightings.insert(sighting.address, sighting);
+            }
+        }
+        self.act_by(Instant::now());
+    }
+
+    /// Something was said, or could not be.
+    pub(crate) fn spoken(&mut self, spoken: Spoken) {
+        let address = spoken.address;
+        self.under_way.remove(&address);
+        self.metrics.address_written(&spoken.result);
+        match spoken.result {
+            Ok(version) => {
+                self.troubled.remove(&address);
+                match spoken.what {
+                    What::Seen => {}
+                    what => {
+                        self.words.insert(address, Word { what, version });
+                    }
+                }
+            }
+            Err(trouble) => {
+                let (attempts, until) = self
+                    .troubled
+                    .entry(address)
+                    .or_insert_with(|| (Attempts::default(), Instant::now()));
+                *until = Instant::now() + attempts.failed(&trouble);
+                if !trouble.is_unreachable() {
+                    warn!(ip = %address, reason = %trouble, "the status of an ExternalIP cannot be written");
+                }
+            }
+        }
+        self.act_by(Instant::now());
+    }
+
+    /// When [`Self::act`] has something to do.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let troubled = self.troubled.values().map(|(_, until)| *until).min();
+        [self.due, troubled].into_iter().flatten().min()
+    }
+
+    fn act_by(&mut self, when: Instant) {
+        self.due = Some(self.due.map_or(when, |due| due.min(when)));
+    }
+
+    /// Tells the thread what is wanted now, and the API server how it stands.
+    pub(crate) fn act(&mut self, view: &View) {
+        self.due = None;
+        let Some(addresses) = view.addresses() else {
+            return;
+        };
+        self.order(view, addresses);
+        self.remember(addresses);
+        self.speak(addresses);
+    }
+
+    fn order(&mut self, view: &View, addresses: &[Arc<Address>]) {
+        let peers = wanted::peers(view.nodes());
+        if peers != self.peers {
+            self.moor.order(Order::Peers(peers.clone()));
+            self.peers = peers;
+        }
+        // Before the pools are known, nothing is: another interface or another way of answering could be asked for.
+        let Some(pools) = view.pools() else { return };
+        let wanted = wanted::wanted(&self.node, addresses, pools);
+        if wanted != self.wanted || !self.ordered {
+            self.ordered = true;
+            self.moor.order(Order::Want(wanted.clone()));
+            self.wanted = wanted;
+        }
+        let watched = wanted::watched(&self.node, addresses, view.nodes());
+        if watched != self.watched {
+            for address in self
+                .watched
+                .keys()
+                .filter(|address| !watched.contains_key(*address))
+            {
+                self.sightings.remove(address);
+                self.metrics.unseen(*address);
+            }
+            self.moor.order(Order::Watch(watched.clone()));
+            self.watched = watched;
+        }
+    }
+
+    /// Who had addresses before this node, and which words need not be remembered any more.
+    fn remember(&mut self, addresses: &[Arc<Address>]) {
+        let mut live = BTreeSet::new();
+        for address in addresses {
+            live.insert(address.address);
+            match &address.status.node {
+                Some(holder) if *holder != self.node => {
+                    self.former.insert(address.address, holder.clone());
+                }
+                _ => {}
+            }
+            let word = self.words.get(&address.address);
+            if word.is_some_and(|word| word.is_over(address)) {
+                self.words.remove(&address.address);
+            }
+        }
+        self.former.retain(|address, _| live.contains(address));
+        self.words.retain(|address, _| live.contains(address));
+        self.troubled.retain(|address, _| live.contains(address));
+    }
+
+    fn speak(&mut self, addresses: &[Arc<Address>]) {
+        let now = Instant::now();
+        for address in addresses {
+            let ip = address.address;
+            if self.under_way.len() >= AT_ONCE {
+                return;
+            }
+            let waits = self
+                .troubled
+                .get(&ip)
+                .is_some_and(|(_, until)| *until > now);
+            if waits || self.under_way.contains(&ip) {
+                continue;
+            }
+            if let Some(what) = self.due_word(address) {
+                self.under_way.insert(ip);
+                self.write(Arc::clone(address), what);
+            } else if let Some(sighting) = self.sightings.remove(&ip) {
+                self.under_way.insert(ip);
+                self.write_sighting(Arc::clone(address), sighting);
+            }
+        }
+    }
+
+    /// What has to be said about an address and is not yet.
+    fn due_word(&self, address: &Address) -> Option<What> {
+        let (moored, at) = self.moored.as_ref()?;
+        let ip = address.address;
+        let wanted = self.wanted.iter().any(|wanted| wanted.address == ip);
+        let what = if wanted {
+            let mut standings = moored.standings.iter();
+            let standing = standings.find(|standing| standing.address == ip)?;
+            let from = self.former.get(&ip).map(String::as_str);
+            let node_of = |mac: Mac| self.peers.get(&mac).map(String::as_str);
+            let said = said::said(standing, moored, *at, address, from, node_of)?;
+            if address.says(&said) {
+                return None;
+            }
+            What::Said(said)
+        } else if self.ordered && address.status.node.as_deref() == Some(&self.node) {
+            What::LetGo
+        } else {
+            return None;
+        };
+        let told = self.words.get(&ip).is_some_and(|word| word.what == what);
+        (!told).then_some(what)
+    }
+
+    fn write(&self, address: Arc<Address>, what: What) {
+        let (berths, news) = (self.berths.clone(), self.news.clone());
+        tokio::spawn(async move {
+            let now = Time(Timestamp::now());
+            let result = match &what {
+                What::Said(said) => {
+                    berths
+                        .write(&address, said, &now)
+                        .await
+                        .map(|written| match written {
+                            Written::At(version) => Some(version),
+                            Written::HeldElsewhere | Written::Gone => None,
+                        })
+                }
+                What::LetGo | What::Seen => {
+                    berths
+                        .let_go(&address, &now)
+                        .await
+                        .map(|let_go| match let_go {
+                            LetGo::Done | LetGo::Overtaken | LetGo::Gone => None,
+                        })
+                }
+            };
+            let spoken = Spoken {
+                address: address.address,
+                what,
+                result,
+            };
+            // The agent may be ending.
+            let _ = news.send(News::Spoken(spoken)).await;
+        });
+    }
+
+    fn write_sighting(&self, address: Arc<Address>, sighting: Sighting) {
+        let (berths, news, node) = (self.berths.clone(), self.news.clone(), self.node.clone());
+        let peers = self.peers.clone();
+        tokio::spawn(async move {
+            let node_of = |mac: Mac| peers.get(&mac).map(String::as_str);
+            let now = Time(Timestamp::now());
+            let (seen, single) = said::seen(&node, &sighting, &now, node_of);
+            let result = berths.witness(&address, seen, single, &now).await;
+            let spoken = Spoken {
+                address: address.address,
+                what: What::Seen,
+                result: result.map(|()| None),
+            };
+            // The agent may be ending.
+            let _ = news.send(News::Spoken(spoken)).await;
+        });
+    }
+
+    /// Whether this node answers for anything.
+    pub(crate) fn holds_any(&self) -> bool {
+        let moored = self.moored.as_ref();
+        moored.is_some_and(|(moored, _)| {
+            moored
+                .standings
+                .iter()
+                .any(|standing| standing.holding().is_some())
+        })
+    }
+
+    /// Ends the thread.
+    pub(crate) async fn end(&self, farewell: Farewell) {
+        self.moor.end(farewell).await;
+    }
+}
+
+// === impl Word ===
+
+impl Word {
+    /// Whether the object says it, or something else was written since.
+    fn is_over(&self, address: &Address) -> bool {
+        let number = |version: &str| version.parse::<u64>().ok();
+        let said = match &self.what {
+            What::Said(said) => address.says(said),
+            What::LetGo | What::Seen => true,
+        };
+        let later = match &self.version {
+            Some(version) => number(&address.resource_version) > number(version),
+            None => false,
+        };
+        said || later
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! From how it stands with an address to what is said about it.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use mooring_api::external_ip::{Held, Method, Move, Responder, Said, Sighting as SightingWritten};
+use mooring_core::condition::Condition;
+use mooring_core::mooring::{self, Holding, Sighting, Standing};
+use mooring_core::wire::Mac;
+
+use crate::api::Address;
+use crate::moor::Moored;
+
+/// Why an address came to this node, as long as nothing but the operator's plan moves one.
+const PLANNED: &str = "Planned";
+
+/// What is to be said; `None` while it is not clear yet. `at` is the time at which `moored` was told, and `from` the node that
+/// had the address before this one.
+pub(super) fn said<'a>(
+    standing: &Standing,
+    moored: &Moored,
+    at: Timestamp,
+    address: &Address,
+    from: Option<&str>,
+    node_of: impl Fn(Mac) -> Option<&'a str>,
+) -> Option<Said> {
+    let announced = standing.announced(&moored.node)?;
+    let conditions = [Some(announced), standing.conflict(node_of)];
+    let held = standing
+        .holding()
+        .map(|holding| held(holding, moored, at, address, from));
+    Some(Said {
+        held,
+        conditions: conditions.into_iter().flatten().collect(),
+    })
+}
+
+fn held(
+    holding: &Holding,
+    moored: &Moored,
+    at: Timestamp,
+    address: &Address,
+    from: Option<&str>,
+) -> Held {
+    let node = &moored.node.name;
+    let status = &address.status;
+    let stayed = status.node.as_deref() == Some(node);
+    // In whole seconds, as the API keeps times: computed anew, it differs by less.
+    let since = whole_seconds(at - moored.at.saturating_sub(holding.since));
+    let began = whole_seconds(since.0 - holding.took);
+    let last_move = if stayed {
+        status.last_move.clone()
+    } else {
+        Some(Move {
+            time: began,
+            from: from.map(str::to_owned),
+            reason: PLANNED.to_owned(),
+            duration_milliseconds: u32::try_from(holding.took.as_millis()).unwrap_or(u32::MAX),
+        })
+    };
+    Held {
+        node: node.clone(),
+        interface: holding.berth.interface.clone(),
+        mac: holding.mac.map(|mac| mac.to_string()),
+        method: match holding.berth.method {
+            mooring::Method::Responder => Method::Responder,
+            mooring::Method::Uplink => Method::Uplink,
+        },
+        since: status.since.clone().filter(|_| stayed).unwrap_or(since),
+        last_move,
+    }
+}
+
+fn whole_seconds(time: Timestamp) -> Time {
+    Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
+}
+
+/// What a witness says.
+pub(super) fn seen<'a>(
+    witness: &str,
+    sighting: &Sighting,
+    now: &Time,
+    node_of: impl Fn(Mac) -> Option<&'a str>,
+) -> (SightingWritten, Condition) {
+    let responders = sighting.macs.iter().map(|mac| Responder {
+        mac: mac.to_string(),
+        node: node_of(*mac).map(str::to_owned),
+    });
+    let written = SightingWritten {
+        witness: witness.to_owned(),
+        time: now.clone(),
+        responders: responders.collect(),
+    };
+    (written, sighting.single(witness, node_of))
+}

@@ -1,0 +1,200 @@
+use std::time::Duration;
+
+use mooring_api::external_ip::{ExternalIPStatus, Method};
+use mooring_core::condition::ConditionType;
+use mooring_core::ipam::pool::{Bind, PoolId, Ports};
+use mooring_core::ipam::service::{Protocol, ServicePort};
+use mooring_core::kube_proxy::snapshot::ObjectName;
+use mooring_core::mooring::{self, Berth, Hindrance, Holding, Node, Place, Standing, State};
+
+use super::*;
+use crate::api::{Link, NodeLinks, Pool};
+
+const ADDRESS: &str = "10.77.0.200";
+const N1: Mac = Mac([0x52, 0x54, 0, 0x77, 0, 0x0b]);
+
+fn ip() -> IpAddr {
+    ADDRESS.parse().unwrap()
+}
+
+fn address(planned: Option<&str>, holder: Option<&str>) -> Address {
+    let http = ServicePort {
+        protocol: Protocol::Tcp,
+        port: 80,
+    };
+    Address {
+        name: "10-77-0-200".to_owned(),
+        uid: "1".to_owned(),
+        resource_version: "5".to_owned(),
+        address: ip(),
+        pool: PoolId::mooring("lan"),
+        planned: planned.map(str::to_owned),
+        services: vec![(ObjectName::new("default", "web"), vec![http])],
+        status: ExternalIPStatus {
+            node: holder.map(str::to_owned),
+            ..ExternalIPStatus::default()
+        },
+    }
+}
+
+fn links(node: &str, mac: &str) -> Arc<NodeLinks> {
+    let link = Link {
+        name: "eth0".to_owned(),
+        mac: mac.to_owned(),
+        subnets: vec!["10.77.0.0/24".to_owned()],
+    };
+    Arc::new(NodeLinks {
+        node: node.to_owned(),
+        uplinks: vec![link],
+    })
+}
+
+fn moored(state: State) -> Moored {
+    let standing = Standing {
+        address: ip(),
+        state,
+    };
+    Moored {
+        node: Node {
+            name: "n1".to_owned(),
+            ..Node::default()
+        },
+        at: Duration::from_secs(100),
+        standings: vec![standing],
+    }
+}
+
+fn holding() -> State {
+    State::Holding(Holding {
+        berth: Berth {
+            interface: "eth0".to_owned(),
+            method: mooring::Method::Responder,
+            place: Place::IpvsLink,
+            outside: false,
+        },
+        mac: Some(N1),
+        since: Duration::from_secs(90),
+        took: Duration::from_millis(2_500),
+        claimed_by: None,
+        exposed: None,
+    })
+}
+
+fn said(state: State, address: &Address, from: Option<&str>) -> Option<Said> {
+    let moored = moored(state);
+    let at = Timestamp::from_second(1_700_000_000).unwrap();
+    said::said(&moored.standings[0], &moored, at, address, from, |_| None)
+}
+
+#[test]
+fn a_node_is_to_answer_for_what_is_planned_there_and_a_service_has() {
+    let mut resting = address(Some("n1"), None);
+    resting.services.clear();
+    let rows = [
+        (address(Some("n1"), None), 1),
+        (address(Some("n2"), Some("n1")), 0),
+        (address(None, None), 0),
+        (resting, 0),
+    ];
+    for (address, count) in rows {
+        let found = wanted::wanted("n1", &[Arc::new(address.clone())], &[]);
+        assert_eq!(found.len(), count, "{address:?}");
+    }
+}
+
+#[test]
+fn an_address_is_subject_to_its_pool() {
+    let addresses = [Arc::new(address(Some("n1"), None))];
+    let pool = Pool {
+        id: PoolId::mooring("lan"),
+        bind: Bind::Uplink,
+        interfaces: vec!["eth1".to_owned()],
+        ports: Ports::All,
+    };
+    let of_pool = wanted::wanted("n1", &addresses, &[pool]);
+    assert_eq!(
+        (of_pool[0].bind, of_pool[0].ports),
+        (Bind::Uplink, Ports::All)
+    );
+    assert_eq!(of_pool[0].interfaces, ["eth1"]);
+    let gone = wanted::wanted("n1", &addresses, &[]);
+    assert_eq!(
+        (gone[0].bind, gone[0].ports),
+        (Bind::Auto, Ports::ServiceOnly)
+    );
+}
+
+#[test]
+fn exactly_one_node_watches_an_address_and_never_its_holder() {
+    let nodes = [
+        links("n1", "52:54:00:77:00:0b"),
+        links("n2", "52:54:00:77:00:0c"),
+        links("n3", "52:54:00:77:00:0d"),
+    ];
+    let held = [Arc::new(address(Some("n1"), Some("n1")))];
+    let watchers: Vec<&str> = ["n1", "n2", "n3"]
+        .into_iter()
+        .filter(|node| !wanted::watched(node, &held, &nodes).is_empty())
+        .collect();
+    assert_eq!(watchers.len(), 1, "{watchers:?}");
+    assert_ne!(watchers, ["n1"]);
+    let free = [Arc::new(address(Some("n1"), None))];
+    assert!(wanted::watched(watchers[0], &free, &nodes).is_empty());
+    assert_eq!(wanted::peers(&nodes)[&N1], "n1");
+}
+
+#[test]
+fn a_node_that_holds_says_since_when_where_and_from_whom() {
+    let said = said(holding(), &address(Some("n1"), None), Some("n2")).unwrap();
+    let held = said.held.unwrap();
+    assert_eq!(
+        (held.node.as_str(), held.interface.as_str()),
+        ("n1", "eth0")
+    );
+    assert_eq!(held.mac.as_deref(), Some("52:54:00:77:00:0b"));
+    assert_eq!(held.method, Method::Responder);
+    assert_eq!(held.since.0.as_second(), 1_700_000_000 - 10);
+    let moved = held.last_move.unwrap();
+    assert_eq!(
+        (moved.from.as_deref(), moved.duration_milliseconds),
+        (Some("n2"), 2_500)
+    );
+    let kinds: Vec<ConditionType> = said
+        .conditions
+        .iter()
+        .map(|condition| condition.kind)
+        .collect();
+    assert_eq!(kinds, [ConditionType::Announced, ConditionType::Conflict]);
+}
+
+#[test]
+fn an_agent_that_starts_anew_goes_on_from_what_its_predecessor_said() {
+    let mut known = address(Some("n1"), Some("n1"));
+    let since = Time(Timestamp::from_second(1_600_000_000).unwrap());
+    known.status.since = Some(since.clone());
+    let held = said(holding(), &known, None).unwrap().held.unwrap();
+    assert_eq!(held.since, since);
+    assert_eq!(held.last_move, None);
+}
+
+#[test]
+fn a_node_that_does_not_hold_says_why_and_one_that_asks_says_nothing() {
+    let known = address(Some("n1"), None);
+    let hindered = State::Hindered(Hindrance::NoUplink);
+    let why = said(hindered, &known, None).unwrap();
+    assert_eq!(why.held, None);
+    assert!(why.conditions[0].message.contains("none of its interfaces"));
+    assert_eq!(said(State::Asking, &known, None), None);
+}
+
+#[test]
+fn a_word_is_remembered_until_the_object_says_it_or_is_later() {
+    let known = address(Some("n1"), None);
+    let word = |version: &str| Word {
+        what: What::Said(said(holding(), &known, None).unwrap()),
+        version: Some(version.to_owned()),
+    };
+    assert!(!word("7").is_over(&known), "the watch is behind");
+    assert!(!word("5").is_over(&known), "nothing has changed since");
+    assert!(word("4").is_over(&known), "somebody wrote after it");
+}

@@ -1,0 +1,74 @@
+//! From what was heard to what is to be done.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use mooring_core::ipam::range::{AddressRange, HostBits};
+use mooring_core::mooring::{Bystander, Wanted, witness_of};
+use mooring_core::wire::Mac;
+
+use crate::api::{Address, NodeLinks, Pool};
+
+/// What `node` shall answer for: everything that is planned there and that a Service has.
+pub(super) fn wanted(node: &str, addresses: &[Arc<Address>], pools: &[Pool]) -> Vec<Wanted> {
+    let here = |address: &&Arc<Address>| {
+        address.planned.as_deref() == Some(node) && !address.services.is_empty()
+    };
+    addresses
+        .iter()
+        .filter(here)
+        .map(|address| {
+            let pool = pools.iter().find(|pool| pool.id == address.pool).cloned();
+            let pool = pool.unwrap_or_else(|| Pool::by_default(address.pool.clone()));
+            Wanted {
+                address: address.address,
+                services: address.services.clone(),
+                bind: pool.bind,
+                interfaces: pool.interfaces,
+                ports: pool.ports,
+            }
+        })
+        .collect()
+}
+
+/// The addresses that `node` is the witness of, with their holders.
+pub(super) fn watched(
+    node: &str,
+    addresses: &[Arc<Address>],
+    nodes: &[Arc<NodeLinks>],
+) -> BTreeMap<IpAddr, String> {
+    let bystanders: Vec<Bystander> = nodes.iter().map(|links| bystander(links)).collect();
+    addresses
+        .iter()
+        .filter_map(|address| {
+            let holder = address
+                .status
+                .node
+                .as_deref()
+                .filter(|holder| *holder != node)?;
+            let witness = witness_of(address.address, holder, &bystanders)?;
+            (witness == node).then(|| (address.address, holder.to_owned()))
+        })
+        .collect()
+}
+
+/// The node behind each MAC address.
+pub(super) fn peers(nodes: &[Arc<NodeLinks>]) -> BTreeMap<Mac, String> {
+    let links = nodes
+        .iter()
+        .flat_map(|links| links.uplinks.iter().map(|link| (link, &links.node)));
+    links
+        .filter_map(|(link, node)| Some((link.mac.parse().ok()?, node.clone())))
+        .collect()
+}
+
+fn bystander(links: &NodeLinks) -> Bystander {
+    let subnets = links.uplinks.iter().flat_map(|link| &link.subnets);
+    Bystander {
+        node: links.node.clone(),
+        subnets: subnets
+            .filter_map(|subnet| AddressRange::from_cidr(subnet, HostBits::Clear).ok())
+            .collect(),
+    }
+}

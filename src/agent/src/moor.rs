@@ -1,0 +1,125 @@
+//! The thread that answers for addresses: it alone has the sockets, and the addresses on the uplinks.
+//!
+//! ```text
+//!  duty ── Order ─▶ crew ─┬─ core::mooring::{Moorings, Witness}: what to do
+//!   ▲                │    ├─ segments: raw sockets, one pair for each uplink
+//!   └──── Told ──────┘    ├─ hull: addresses on uplinks and on kube-ipvs0
+//!                         └─ lookout: a thread that reads what the service proxy has programmed
+//! ```
+//!
+//! It never waits for the API server, nor for anything that takes longer than a call into the kernel: a question on the
+//! wire is answered while the rest of the agent is busy.
+
+mod crew;
+mod hull;
+mod lookout;
+mod segments;
+mod tally;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+
+use anyhow::{Context, Result};
+use mooring_core::mooring::{Node, Now, Programmed, Sighting, Standing, Wanted};
+use mooring_core::node::NodeReport;
+use mooring_core::wire::Mac;
+use mooring_kernel::Waker;
+use tokio::sync::oneshot;
+
+use crew::Crew;
+pub(crate) use tally::Tally;
+
+/// What the thread is told.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// All that this node shall answer for.
+    Want(Vec<Wanted>),
+    /// What the node is like, and the interfaces of its default routes.
+    Node(Box<NodeReport>, Vec<String>),
+    /// What the service proxy forwards.
+    Programmed(Programmed),
+    /// The addresses to ask the wire for, as a witness, with the nodes that have them.
+    Watch(BTreeMap<IpAddr, String>),
+    /// The node behind each MAC address.
+    Peers(BTreeMap<Mac, String>),
+    /// Links or addresses changed.
+    Look,
+    /// The process ends.
+    End(Farewell, oneshot::Sender<()>),
+}
+
+/// What becomes of the addresses when the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Farewell {
+    /// Another agent comes after this one, and finds them served: the kernel stands in.
+    StandIn,
+    /// Nobody comes: nothing is left behind.
+    Leave,
+}
+
+/// What the thread tells.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// How it stands, whenever that changes.
+    Moored(Moored),
+    /// What was seen of an address that another node has.
+    Seen(Sighting),
+}
+
+/// How it stands with the addresses of this node.
+#[derive(Debug)]
+pub(crate) struct Moored {
+    /// The node as it was planned for.
+    pub node: Node,
+    /// The time on the thread's clock.
+    pub at: Now,
+    /// How it stands with each address.
+    pub standings: Vec<Standing>,
+}
+
+/// The other end of the thread.
+#[derive(Clone)]
+pub(crate) struct Moor {
+    orders: mpsc::Sender<Order>,
+    waker: Waker,
+}
+
+// === impl Moor ===
+
+impl Moor {
+    /// Starts the thread. `tell` is called there, and must not block for long.
+    pub(crate) fn start(
+        name: &str,
+        tally: Arc<Tally>,
+        tell: impl FnMut(Told) + Send + 'static,
+    ) -> Result<Self> {
+        let (orders, inbox) = mpsc::channel();
+        let waker = Waker::new().context("no way to wake the thread that answers")?;
+        let moor = Self { orders, waker };
+        let lookout = lookout::start(moor.clone())?;
+        let crew = Crew::new(name, inbox, moor.waker.clone(), lookout, tally, tell);
+        thread::Builder::new()
+            .name("moor".to_owned())
+            .spawn(move || crew.run())
+            .context("no thread to answer with")?;
+        Ok(moor)
+    }
+
+    /// Tells the thread something. One that has ended needs to know nothing.
+    pub(crate) fn order(&self, order: Order) {
+        if self.orders.send(order).is_ok() {
+            self.waker.wake();
+        }
+    }
+
+    /// Ends the thread, and waits until it has put things in order.
+    pub(crate) async fn end(&self, farewell: Farewell) {
+        let (done, ended) = oneshot::channel();
+        self.order(Order::End(farewell, done));
+        // One that has ended already drops its end.
+        let _ = ended.await;
+    }
+}

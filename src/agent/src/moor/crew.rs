@@ -1,0 +1,392 @@
+//! The loop of the thread: take orders, go on as the machine says, listen.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError};
+use std::time::{Duration, Instant};
+
+use mooring_core::mooring::{
+    Moorings, Node, Now, Orders, Programmed, Sighting, Standing, Wanted, Watch, Witness,
+    open_ports, segment,
+};
+use mooring_core::node::NodeReport;
+use mooring_core::proxy_mode::LiveMode;
+use mooring_core::wire::Mac;
+use mooring_kernel::{LinuxHost, Waker};
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use super::hull::{self, Hull};
+use super::lookout::Question;
+use super::segments::{Overheard, Segments};
+use super::{Farewell, Moored, Order, Tally, Told};
+
+/// Addresses on links are compared with what shall be so often when nothing tells of a change: they are renewed then.
+const CHECK: Duration = Duration::from_secs(5);
+
+/// The thread.
+pub(super) struct Crew<T> {
+    began: Instant,
+    inbox: Receiver<Order>,
+    waker: Waker,
+    lookout: Sender<Question>,
+    tell: T,
+    host: LinuxHost,
+    moorings: Moorings,
+    witness: Witness,
+    /// What is to be watched, with the holders; on which interface, the links tell.
+    watched: BTreeMap<IpAddr, String>,
+    peers: BTreeMap<Mac, String>,
+    segments: Segments,
+    hull: Hull,
+    node: Node,
+    report: Option<(Box<NodeReport>, Vec<String>)>,
+    /// `None` until it was said what is wanted.
+    wanted: Option<Vec<Wanted>>,
+    /// What was carried out last.
+    done: Orders,
+    /// When the addresses on links are to be looked at again.
+    check: Now,
+    asked: Option<Question>,
+    exposed: Option<String>,
+    told: Vec<Standing>,
+}
+
+impl<T: FnMut(Told)> Crew<T> {
+    pub(super) fn new(
+        name: &str,
+        inbox: Receiver<Order>,
+        waker: Waker,
+        lookout: Sender<Question>,
+        tally: Arc<Tally>,
+        tell: T,
+    ) -> Self {
+        Self {
+            began: Instant::now(),
+            inbox,
+            waker,
+            lookout,
+            tell,
+            host: LinuxHost::new(),
+            moorings: Moorings::new(),
+            witness: Witness::default(),
+            watched: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            segments: Segments::new(tally),
+            hull: Hull::default(),
+            node: Node {
+                name: name.to_owned(),
+                ..Node::default()
+            },
+            report: None,
+            wanted: None,
+            done: Orders::default(),
+            check: Now::ZERO,
+            asked: None,
+            exposed: None,
+            told: Vec::new(),
+        }
+    }
+
+    fn now(&self) -> Now {
+        self.began.elapsed()
+    }
+
+    /// Goes on until it is told to end, or nobody is left to tell it anything.
+    pub(super) fn run(mut self) {
+        loop {
+            self.waker.clear();
+            loop {
+                match self.inbox.try_recv() {
+                    Ok(Order::End(farewell, done)) => return self.end(farewell, done),
+                    Ok(order) => self.take(order),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return,
+                }
+            }
+            self.act();
+            self.look_out();
+            let due = [self.moorings.deadline(), self.witness.deadline()];
+            let due = due.into_iter().flatten().fold(self.check, Now::min);
+            let patience = due.saturating_sub(self.now());
+            let heard = self.segments.listen(&self.waker, patience);
+            let now = self.now();
+            for Overheard { address, mac } in heard {
+                self.moorings.hear(address, mac, now);
+                self.witness.hear(address, mac);
+            }
+        }
+    }
+
+    fn take(&mut self, order: Order) {
+        let now = self.now();
+        match order {
+            Order::Want(wanted) => {
+                self.moorings.want(wanted.iter().cloned(), now);
+                if self.wanted.is_none() {
+                    self.adopt(now);
+                }
+                self.wanted = Some(wanted);
+            }
+            Order::Node(report, default_routes) => {
+                let first = self.report.is_none();
+                self.report = Some((report, default_routes));
+                self.look(now);
+                if first && self.wanted.is_some() {
+                    self.adopt(now);
+                }
+            }
+            Order::Programmed(programmed) => self.moorings.program(programmed),
+            Order::Watch(watched) => {
+                self.watched = watched;
+                self.watch(now);
+                self.check = now;
+            }
+            Order::Peers(peers) => self.peers = peers,
+            Order::Look => self.look(now),
+            Order::End(..) => {}
+        }
+    }
+
+    /// Looks at the links, whose names, MAC addresses and state the report may not have yet.
+    fn look(&mut self, now: Now) {
+        self.check = now;
+        let Some((report, default_routes)) = &self.report else {
+            return;
+        };
+        let (links, name) = (self.segments.links(), &self.node.name);
+        match hull::node(&self.host, links, name, report, default_routes) {
+            Ok((node, links)) => {
+                self.segments.follow(links);
+                self.node = node;
+                self.moorings.look(self.node.clone(), now);
+                self.watch(now);
+            }
+            Err(error) => warn!(reason = %error, "goes on with the links as they were"),
+        }
+    }
+
+    /// Has the witness watch what it can ask for.
+    fn watch(&mut self, now: Now) {
+        let watched = self.watched.iter().filter_map(|(address, holder)| {
+            let uplink = segment(*address, &self.node)?;
+            let watch = Watch {
+                interface: uplink.name.clone(),
+                holder: holder.clone(),
+            };
+            Some((*address, watch))
+        });
+        self.witness.watch(watched, now);
+    }
+
+    /// Asks for the addresses of other nodes, and tells what was seen.
+    fn look_out(&mut self) {
+        let node_of = |mac: Mac| self.peers.get(&mac).map(String::as_str);
+        let is_right = |seen: &Sighting| seen.is_right(node_of);
+        let (ask, seen) = self.witness.tick(self.began.elapsed(), is_right);
+        for sending in &ask {
+            self.segments.say(sending);
+        }
+        for sighting in seen {
+            (self.tell)(Told::Seen(sighting));
+        }
+    }
+
+    /// What the agent before this one left on the uplinks is still answered for.
+    fn adopt(&mut self, now: Now) {
+        if self.report.is_none() {
+            return;
+        }
+        match self.hull.survey(&self.host) {
+            Ok(()) => self.moorings.adopt(self.hull.ours(), now),
+            Err(error) => warn!(reason = %error, "cannot tell which addresses it had before"),
+        }
+    }
+
+    fn act(&mut self) {
+        let now = self.now();
+        if self.wanted.is_none() || self.report.is_none() {
+            self.keep_afloat(now);
+            return;
+        }
+        let orders = self.moorings.tick(now);
+        self.carry_out(orders, now);
+        self.ask_lookout();
+        let standings: Vec<Standing> = self.moorings.standings(self.now()).collect();
+        if standings != self.told {
+            log_changes(&self.told, &standings);
+            self.told.clone_from(&standings);
+            let (node, at) = (self.node.clone(), self.now());
+            (self.tell)(Told::Moored(Moored {
+                node,
+                at,
+                standings,
+            }));
+        }
+    }
+
+    /// Until the API server says what is wanted, what the agent before this one held is held on: its lifetime must not end
+    /// because the API server is away.
+    fn keep_afloat(&mut self, now: Now) {
+        if now < self.check {
+            return;
+        }
+        self.check = now + CHECK;
+        if let Err(error) = self.hull.renew_ours(&mut self.host) {
+            warn!(reason = %error, "cannot renew addresses of the agent before this one");
+        }
+    }
+
+    /// Whoever falls silent does so first; whoever goes on to be answered for in another way is answered for in both ways for
+    /// a moment, with one MAC address.
+    fn carry_out(&mut self, orders: Orders, now: Now) {
+        let changed = orders.answer != self.done.answer
+            || orders.bind != self.done.bind
+            || orders.ensure != self.done.ensure;
+        let mut failed: BTreeMap<IpAddr, String> = BTreeMap::new();
+        if changed || now >= self.check {
+            self.check = now + CHECK;
+            if let Err(error) = self.hull.survey(&self.host) {
+                warn!(reason = %error, "goes on with the addresses as they were");
+            }
+            let goes_on = |address: &IpAddr| {
+                orders.bind.contains_key(address)
+                    || orders.answer.values().any(|of| of.contains(address))
+            };
+            self.segments.silence(&goes_on);
+            self.hull.let_go(&mut self.host, &goes_on);
+            // Before they are there: no listener is open for a moment.
+            self.close_ports(&orders.bind);
+            failed.extend(self.hull.bind(&mut self.host, &orders.bind));
+            self.hull.ensure(&mut self.host, &orders.ensure);
+            let open: BTreeSet<&str> = if self.wanted.as_ref().is_some_and(Vec::is_empty) {
+                BTreeSet::new()
+            } else {
+                self.node
+                    .uplinks
+                    .iter()
+                    .map(|up| up.name.as_str())
+                    .collect()
+            };
+            let trouble = self.segments.open(&open).clone();
+            self.segments.set(&orders.answer, &orders.bind);
+            let deaf = orders.answer.iter().filter_map(|(interface, addresses)| {
+                trouble.get(interface.as_str()).map(|why| (addresses, why))
+            });
+            for (addresses, why) in deaf {
+                failed.extend(addresses.iter().map(|address| (*address, why.clone())));
+            }
+            self.hull.sweep(&mut self.host, &orders.bind);
+        }
+        for (address, why) in &failed {
+            self.moorings.fail(*address, why.clone(), now);
+        }
+        for sending in &orders.send {
+            if !failed.contains_key(&sending.address) {
+                self.segments.say(sending);
+            }
+        }
+        self.done = Orders {
+            send: Vec::new(),
+            ..orders
+        };
+    }
+
+    fn close_ports(&mut self, bind: &BTreeMap<IpAddr, String>) {
+        // What is about to go is closed until it is gone.
+        let standing = self.hull.ours().map(|(address, _)| address);
+        let bound: BTreeSet<IpAddr> = bind.keys().copied().chain(standing).collect();
+        let open = open_ports(bound, self.wanted.iter().flatten());
+        let exposed = self.hull.close(&mut self.host, &open).err();
+        if let Some(why) = &exposed
+            && self.exposed != exposed
+        {
+            warn!(
+                reason = why,
+                "the node's own listeners can be reached on external IPs"
+            );
+        }
+        self.moorings.expose(exposed.clone());
+        self.exposed = exposed;
+    }
+
+    /// What the service proxy forwards is read only while an address waits for it.
+    fn ask_lookout(&mut self) {
+        let waits = self.moorings.awaiting();
+        let question = (!waits.is_empty()).then_some(Question {
+            mode: self.node.mode,
+            targets: waits,
+        });
+        if question != self.asked {
+            let idle = Question {
+                mode: LiveMode::Unknown,
+                targets: BTreeSet::new(),
+            };
+            // It ends only with the process.
+            let _ = self.lookout.send(question.clone().unwrap_or(idle));
+            if question.is_none() {
+                self.moorings.program(Programmed::NotRead);
+            }
+            self.asked = question;
+        }
+    }
+
+    fn end(mut self, farewell: Farewell, done: oneshot::Sender<()>) {
+        match farewell {
+            Farewell::StandIn => {
+                let kernel = self.moorings.stand_ins();
+                self.close_ports(&kernel);
+                let count = kernel.len();
+                for (address, why) in self.hull.bind(&mut self.host, &kernel) {
+                    warn!(ip = %address, reason = %why, "nobody answers until the next agent does");
+                }
+                if count > 0 {
+                    info!(
+                        count,
+                        "the kernel answers for addresses until the next agent is there"
+                    );
+                }
+            }
+            Farewell::Leave => {
+                self.segments.silence(&|_| false);
+                if let Err(error) = self.hull.survey(&self.host) {
+                    warn!(reason = %error, "goes on with the addresses as they were");
+                }
+                self.hull.sweep(&mut self.host, &BTreeMap::new());
+                self.close_ports(&BTreeMap::new());
+            }
+        }
+        // Whoever waited may have given up.
+        let _ = done.send(());
+    }
+}
+
+/// One line for each address that is not as it was.
+fn log_changes(former: &[Standing], standings: &[Standing]) {
+    for standing in standings {
+        let old = former.iter().find(|old| old.address == standing.address);
+        let held = |standing: &Standing| standing.holding().map(|holding| holding.berth.clone());
+        let (before, after) = (old.and_then(held), held(standing));
+        let ip = standing.address;
+        match (&before, &after) {
+            (_, Some(berth)) if before != after => {
+                info!(%ip, iface = berth.interface, method = %berth.method, "answers for an address");
+            }
+            (Some(_), None) => {
+                info!(%ip, state = ?standing.state, "does not answer for an address any more")
+            }
+            _ => {}
+        }
+        let claimed = |standing: &Standing| -> Option<Mac> { standing.holding()?.claimed_by };
+        if let Some(mac) = claimed(standing).filter(|mac| old.and_then(claimed) != Some(*mac)) {
+            warn!(%ip, %mac, "somebody else says that it has an address of this node");
+        }
+    }
+    for gone in former {
+        let still = standings.iter().any(|new| new.address == gone.address);
+        if gone.holding().is_some() && !still {
+            info!(ip = %gone.address, "lets go of an address");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Reads what the service proxy forwards, again and again while somebody waits for it. Its lists are long on nodes with many
+//! Services, so this has a thread of its own.
+
+use std::collections::BTreeSet;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use mooring_core::ipam::service::Protocol;
+use mooring_core::mooring::{Programmed, Target};
+use mooring_core::proxy_mode::LiveMode;
+use mooring_kernel::{
+    Facility, Host, IpFamily, IpvsMatch, IpvsProtocol, LinuxHost, ReadError, ServiceTarget,
+};
+
+use super::{Moor, Order};
+
+/// Between two readings: the first while a proxy is about to program what was just published, the last while it is not.
+const GAPS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+/// The gap grows with this part of the time that a question is open.
+const PATIENCE: u32 = 50;
+/// A reading that takes long is not made more often than leaves nine tenths of the time to others.
+const SHARE: u32 = 9;
+
+/// What is to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Question {
+    /// What handles Services on the node.
+    pub mode: LiveMode,
+    /// What it is waited for; nothing: nobody waits.
+    pub targets: BTreeSet<Target>,
+}
+
+/// What is known of one way to forward.
+type Found = Result<Facility<BTreeSet<Target>>, ReadError>;
+
+/// Starts the thread.
+pub(super) fn start(moor: Moor) -> Result<Sender<Question>> {
+    let (sender, questions) = mpsc::channel::<Question>();
+    thread::Builder::new()
+        .name("lookout".to_owned())
+        .spawn(move || {
+            let Ok(mut question) = questions.recv() else {
+                return;
+            };
+            let mut opened = Instant::now();
+            loop {
+                let newer = if question.targets.is_empty() {
+                    questions.recv().map_err(|_| RecvTimeoutError::Disconnected)
+                } else {
+                    let begin = Instant::now();
+                    moor.order(Order::Programmed(read(&LinuxHost::new(), &question)));
+                    questions.recv_timeout(gap(opened.elapsed(), begin.elapsed()))
+                };
+                match newer {
+                    Ok(newer) => {
+                        question = newer;
+                        opened = Instant::now();
+                    }
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            }
+        })
+        .context("no thread to read the service proxy's rules with")?;
+    Ok(sender)
+}
+
+/// How long to wait before the next reading, by how long the question is open and how long the last reading took.
+fn gap(open: Duration, took: Duration) -> Duration {
+    (open / PATIENCE).clamp(GAPS.0, GAPS.1).max(took * SHARE)
+}
+
+/// What of the targets is forwarded.
+pub(super) fn read(host: &dyn Host, question: &Question) -> Programmed {
+    let wanted = &question.targets;
+    let ipvs = || ipvs(host, wanted);
+    let filter = |read: &dyn Fn(IpFamily) -> Result<Facility<Vec<ServiceTarget>>, ReadError>| {
+        filtered(read, wanted)
+    };
+    let iptables = || filter(&|family| host.iptables_targets(family));
+    let nftables = || filter(&|family| host.nftables_targets(family));
+    match question.mode {
+        LiveMode::Ipvs | LiveMode::KubeRouter => one(ipvs(), "IPVS"),
+        LiveMode::Nftables => one(nftables(), "nftables"),
+        LiveMode::Iptables => match iptables() {
+            Ok(Facility::Absent) => Programmed::Hidden("in tables of legacy iptables".to_owned()),
+            found => one(found, "iptables"),
+        },
+        LiveMode::AntreaProxyAll => Programmed::Hidden("in Open vSwitch".to_owned()),
+        LiveMode::Ebpf => Programmed::Hidden("in eBPF programs".to_owned()),
+        // Whatever forwards it, forwards it.
+        LiveMode::None | LiveMode::Unknown => {
+            let found = [ipvs(), nftables(), iptables()];
+            let all = found.into_iter().filter_map(|found| match found {
+                Ok(Facility::Present(targets)) => Some(targets),
+                _ => None,
+            });
+            Programmed::Targets(all.flatten().collect())
+        }
+    }
+}
+
+fn one(found: Found, what: &str) -> Programmed {
+    match found {
+        Ok(Facility::Present(targets)) => Programmed::Targets(targets),
+        Ok(Facility::Absent) => Programmed::Failed(format!("the kernel has no {what}")),
+        Err(error) => Programmed::Failed(error.to_string()),
+    }
+}
+
+/// Virtual services with a destination: kube-proxy makes one without for a Service that has no endpoints.
+fn ipvs(host: &dyn Host, wanted: &BTreeSet<Target>) -> Found {
+    let Facility::Present(services) = host.ipvs_services()? else {
+        return Ok(Facility::Absent);
+    };
+    let mut targets = BTreeSet::new();
+    for service in services {
+        let Some(target) = of_ipvs(&service.matches).filter(|target| wanted.contains(target))
+        else {
+            continue;
+        };
+        if let Facility::Present(destinations) = host.ipvs_destinations(&service.matches)?
+            && !destinations.is_empty()
+        {
+            targets.insert(target);
+        }
+    }
+    Ok(Facility::Present(targets))
+}
+
+fn of_ipvs(matches: &IpvsMatch) -> Option<Target> {
+    let IpvsMatch::Address { ip, protocol, port } = *matches else {
+        return None;
+    };
+    target(ServiceTarget { ip, protocol, port })
+}
+
+fn target(found: ServiceTarget) -> Option<Target> {
+    let protocol = match found.protocol {
+        IpvsProtocol::Tcp => Protocol::Tcp,
+        IpvsProtocol::Udp => Protocol::Udp,
+        IpvsProtocol::Sctp => Protocol::Sctp,
+        IpvsProtocol::Other(_) => return None,
+    };
+    Some(Target {
+        address: found.ip,
+        protocol,
+        port: found.port,
+    })
+}
+
+/// Of the families that are waited for, what is wanted. A family that the kernel has no rules for has none.
+fn filtered(
+    read: &dyn Fn(IpFamily) -> Result<Facility<Vec<ServiceTarget>>, ReadError>,
+    wanted: &BTreeSet<Target>,
+) -> Found {
+    let mut all: Facility<BTreeSet<Target>> = Facility::Absent;
+    for (family, v4) in [(IpFamily::V4, true), (IpFamily::V6, false)] {
+        if !wanted.iter().any(|target| target.address.is_ipv4() == v4) {
+            continue;
+        }
+        if let Facility::Present(found) = read(family)? {
+            let found = found.into_iter().filter_map(target);
+            let found = found.filter(|target| wanted.contains(target));
+            match &mut all {
+                Facility::Present(targets) => targets.extend(found),
+                Facility::Absent => all = Facility::Present(found.collect()),
+            }
+        }
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests;

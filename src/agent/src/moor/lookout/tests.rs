@@ -1,0 +1,119 @@
+use std::net::IpAddr;
+
+use mooring_kernel::{FakeHost, Forwarding, IpvsDestination, IpvsService};
+
+use super::*;
+
+const V4: &str = "10.77.0.200";
+const V6: &str = "fd00:77::200";
+
+fn forwarded(address: &str, port: u16) -> ServiceTarget {
+    ServiceTarget {
+        ip: address.parse().unwrap(),
+        protocol: IpvsProtocol::Tcp,
+        port,
+    }
+}
+
+fn wanted(address: &str) -> Target {
+    target(forwarded(address, 80)).unwrap()
+}
+
+fn question(mode: LiveMode, addresses: &[&str]) -> Question {
+    Question {
+        mode,
+        targets: addresses.iter().map(|address| wanted(address)).collect(),
+    }
+}
+
+fn serve(host: &mut FakeHost, address: &str, endpoints: &[&str]) {
+    let ServiceTarget { ip, protocol, port } = forwarded(address, 80);
+    let service = IpvsService {
+        matches: IpvsMatch::Address { ip, protocol, port },
+        scheduler: "rr".to_owned(),
+    };
+    let destinations = endpoints.iter().map(|endpoint| IpvsDestination {
+        ip: endpoint.parse::<IpAddr>().unwrap(),
+        port: 8080,
+        forwarding: Forwarding::Masquerade,
+        weight: 1,
+        active: 0,
+        inactive: 0,
+    });
+    host.set_ipvs_service(service, destinations.collect());
+}
+
+fn targets(addresses: &[&str]) -> Programmed {
+    Programmed::Targets(addresses.iter().map(|address| wanted(address)).collect())
+}
+
+#[test]
+fn a_virtual_service_without_destinations_forwards_nothing() {
+    let mut host = FakeHost::new();
+    let both = question(LiveMode::Ipvs, &[V4, V6]);
+    assert_eq!(
+        read(&host, &both),
+        Programmed::Failed("the kernel has no IPVS".to_owned())
+    );
+    serve(&mut host, V4, &[]);
+    assert_eq!(read(&host, &both), targets(&[]));
+    serve(&mut host, V4, &["10.244.1.2"]);
+    serve(&mut host, "10.96.0.1", &["10.77.0.2"]);
+    assert_eq!(
+        read(&host, &both),
+        targets(&[V4]),
+        "only what was asked for"
+    );
+    serve(&mut host, V6, &["fd10:244::2"]);
+    assert_eq!(read(&host, &both), targets(&[V4, V6]));
+}
+
+#[test]
+fn each_mode_is_asked_in_its_own_way() {
+    let mut host = FakeHost::new();
+    host.add_nftables_target(forwarded(V4, 80));
+    host.add_iptables_target(forwarded(V6, 80));
+    assert_eq!(
+        read(&host, &question(LiveMode::Nftables, &[V4, V6])),
+        targets(&[V4])
+    );
+    assert_eq!(
+        read(&host, &question(LiveMode::Iptables, &[V4, V6])),
+        targets(&[V6])
+    );
+    assert_eq!(
+        read(&host, &question(LiveMode::Unknown, &[V4, V6])),
+        targets(&[V4, V6]),
+        "whatever forwards it"
+    );
+    for mode in [LiveMode::AntreaProxyAll, LiveMode::Ebpf] {
+        assert!(
+            matches!(read(&host, &question(mode, &[V4])), Programmed::Hidden(_)),
+            "{mode}"
+        );
+    }
+}
+
+#[test]
+fn another_port_or_protocol_is_another_target() {
+    let mut host = FakeHost::new();
+    host.add_nftables_target(forwarded(V4, 443));
+    host.add_nftables_target(ServiceTarget {
+        protocol: IpvsProtocol::Udp,
+        ..forwarded(V4, 80)
+    });
+    assert_eq!(
+        read(&host, &question(LiveMode::Nftables, &[V4])),
+        targets(&[])
+    );
+}
+
+#[test]
+fn readings_get_rarer_the_longer_nothing_comes_and_the_longer_they_take() {
+    let (millis, seconds) = (Duration::from_millis, Duration::from_secs);
+    assert_eq!(gap(seconds(0), millis(1)), millis(100));
+    assert_eq!(gap(seconds(5), millis(1)), millis(100));
+    assert_eq!(gap(seconds(20), millis(1)), millis(400));
+    assert_eq!(gap(seconds(3_600), millis(1)), seconds(1));
+    assert_eq!(gap(seconds(0), millis(50)), millis(450));
+}

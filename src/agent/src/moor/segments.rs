@@ -1,0 +1,283 @@
+//! Raw sockets on the uplinks: questions that are answered, claims that are heard, and what this node says itself.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mooring_core::mooring::{Sending, Words};
+use mooring_core::wire::answer::{Heard, hear, speaker};
+use mooring_core::wire::{Mac, arp, ndp};
+use mooring_kernel::{Ears, MacAddress, PacketError, PacketSocket, Received, Waker, wait};
+use tracing::{debug, warn};
+
+use super::Tally;
+use super::hull::SegmentLink;
+
+/// How many frames of one socket are taken before the others have their turn.
+const TURN: usize = 256;
+/// Longer than any ARP or NDP packet on a link with the usual MTU.
+const LONGEST: usize = 2_048;
+
+/// Somebody else answered or spoke for an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Overheard {
+    pub address: IpAddr,
+    pub mac: Mac,
+}
+
+/// All uplinks that have sockets.
+pub(super) struct Segments {
+    links: Vec<SegmentLink>,
+    open: Vec<Segment>,
+    tally: Arc<Tally>,
+    buffer: Vec<u8>,
+    /// Why a link has no sockets, so that it is logged once.
+    trouble: BTreeMap<String, String>,
+}
+
+/// One uplink.
+struct Segment {
+    link: SegmentLink,
+    arp: PacketSocket,
+    ndp: PacketSocket,
+    /// What the agent answers for.
+    answered: HashSet<IpAddr>,
+    /// What the kernel answers for.
+    bound: HashSet<IpAddr>,
+}
+
+// === impl Segments ===
+
+impl Segments {
+    pub(super) fn new(tally: Arc<Tally>) -> Self {
+        Self {
+            links: Vec::new(),
+            open: Vec::new(),
+            tally,
+            buffer: vec![0; LONGEST],
+            trouble: BTreeMap::new(),
+        }
+    }
+
+    /// The links that frames can go over, as they were told last.
+    pub(super) fn links(&self) -> &[SegmentLink] {
+        &self.links
+    }
+
+    /// These are the links that frames can go over. Sockets stay with their link whatever it is called.
+    pub(super) fn follow(&mut self, links: Vec<SegmentLink>) {
+        self.open.retain_mut(|segment| {
+            let now = links.iter().find(|link| link.index == segment.link.index);
+            if let Some(link) = now {
+                segment.link.clone_from(link);
+            }
+            now.is_some()
+        });
+        self.links = links;
+    }
+
+    /// Has sockets on these links and on no others. Why there are none on a link is told.
+    pub(super) fn open(&mut self, names: &BTreeSet<&str>) -> &BTreeMap<String, String> {
+        self.open
+            .retain(|segment| names.contains(segment.link.name.as_str()));
+        let mut trouble = BTreeMap::new();
+        for link in self
+            .links
+            .iter()
+            .filter(|link| names.contains(link.name.as_str()))
+        {
+            if self.open.iter().any(|open| open.link.index == link.index) {
+                continue;
+            }
+            match Segment::open(link) {
+                Ok(segment) => self.open.push(segment),
+                Err(error) => {
+                    let why = error.to_string();
+                    if self.trouble.get(&link.name) != Some(&why) {
+                        warn!(
+                            iface = link.name,
+                            reason = why,
+                            "cannot hear or answer on an uplink"
+                        );
+                    }
+                    trouble.insert(link.name.clone(), why);
+                }
+            }
+        }
+        self.trouble = trouble;
+        &self.trouble
+    }
+
+    /// Stops answering for what does not go on.
+    pub(super) fn silence(&mut self, goes_on: &dyn Fn(&IpAddr) -> bool) {
+        for segment in &mut self.open {
+            segment.answered.retain(goes_on);
+            segment.bound.retain(goes_on);
+        }
+    }
+
+    /// Answers for exactly these addresses, and listens for claims on those that the kernel answers for.
+    pub(super) fn set(
+        &mut self,
+        answer: &BTreeMap<String, BTreeSet<IpAddr>>,
+        bind: &BTreeMap<IpAddr, String>,
+    ) {
+        for segment in &mut self.open {
+            let name = &segment.link.name;
+            let answered = answer.get(name).into_iter().flatten().copied();
+            segment.answered = answered.collect();
+            let bound = bind.iter().filter(|(_, interface)| *interface == name);
+            segment.bound = bound.map(|(address, _)| *address).collect();
+            segment.join();
+        }
+    }
+
+    /// Waits until a frame comes, the waker is used or the time is over; answers what is asked.
+    pub(super) fn listen(&mut self, waker: &Waker, patience: Duration) -> Vec<Overheard> {
+        let mut overheard = Vec::new();
+        let sockets: Vec<&PacketSocket> = self
+            .open
+            .iter()
+            .flat_map(|segment| [&segment.arp, &segment.ndp])
+            .collect();
+        let ready = match wait(&sockets, Some(waker), Some(patience)) {
+            Ok(ready) => ready,
+            Err(error) => {
+                warn!(reason = %error, "cannot wait for frames");
+                std::thread::sleep(patience.min(Duration::from_millis(100)));
+                return overheard;
+            }
+        };
+        let mut dead = Vec::new();
+        for at in ready.sockets {
+            let segment = &self.open[at / 2];
+            let socket = if at % 2 == 0 {
+                &segment.arp
+            } else {
+                &segment.ndp
+            };
+            if let Err(error) = segment.serve(socket, &mut self.buffer, &self.tally, &mut overheard)
+            {
+                debug!(iface = segment.link.name, reason = %error, "an uplink's socket is of no more use");
+                dead.push(segment.link.index);
+            }
+        }
+        // The next look opens new ones.
+        self.open
+            .retain(|segment| !dead.contains(&segment.link.index));
+        overheard
+    }
+
+    /// Says something, once.
+    pub(super) fn say(&self, sending: &Sending) {
+        let found = self
+            .open
+            .iter()
+            .find(|open| open.link.name == sending.interface);
+        let Some(segment) = found else { return };
+        let own = segment.link.mac;
+        match (sending.address, sending.words) {
+            (IpAddr::V4(address), Words::Ask) => {
+                self.send(segment, &segment.arp, &arp::probe(own, address));
+            }
+            // Some hosts heed only the one, and some only the other.
+            (IpAddr::V4(address), Words::Announce) => {
+                self.send(
+                    segment,
+                    &segment.arp,
+                    &arp::announcement_request(own, address),
+                );
+                self.send(
+                    segment,
+                    &segment.arp,
+                    &arp::announcement_reply(own, address),
+                );
+            }
+            (IpAddr::V6(address), Words::Ask) => {
+                let question = ndp::solicitation(own, Ipv6Addr::UNSPECIFIED, address);
+                self.send(segment, &segment.ndp, &question);
+            }
+            (IpAddr::V6(address), Words::Announce) => {
+                self.send(segment, &segment.ndp, &ndp::unsolicited(own, address));
+            }
+        }
+        match sending.words {
+            Words::Ask => &self.tally.questions,
+            Words::Announce => &self.tally.announcements,
+        }
+        .inc();
+    }
+
+    fn send(&self, segment: &Segment, socket: &PacketSocket, frame: &[u8]) {
+        if let Err(error) = socket.send(frame) {
+            self.tally.unsent.inc();
+            debug!(iface = segment.link.name, reason = %error, "a frame could not be sent");
+        }
+    }
+}
+
+// === impl Segment ===
+
+impl Segment {
+    fn open(link: &SegmentLink) -> Result<Self, PacketError> {
+        Ok(Self {
+            link: link.clone(),
+            arp: PacketSocket::open(link.index, Ears::Arp)?,
+            ndp: PacketSocket::open(link.index, Ears::Ndp)?,
+            answered: HashSet::new(),
+            bound: HashSet::new(),
+        })
+    }
+
+    /// Joins the groups that solicitations for its addresses go to; for those on the interface the kernel does.
+    fn join(&mut self) {
+        let groups = self.answered.iter().filter_map(|address| match address {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(v6) => Some(MacAddress(Mac::solicited_node(*v6).0)),
+        });
+        if let Err(error) = self.ndp.set_groups(&groups.collect()) {
+            warn!(iface = self.link.name, reason = %error, "questions for IPv6 addresses may not be heard");
+        }
+    }
+
+    /// Takes the frames of one socket.
+    fn serve(
+        &self,
+        socket: &PacketSocket,
+        buffer: &mut [u8],
+        tally: &Tally,
+        overheard: &mut Vec<Overheard>,
+    ) -> Result<(), PacketError> {
+        for _ in 0..TURN {
+            let length = match socket.receive(buffer)? {
+                Received::Frame(length) => length,
+                Received::Nothing | Received::LinkDown => return Ok(()),
+            };
+            let frame = &buffer[..length];
+            let held =
+                |address: IpAddr| self.answered.contains(&address) || self.bound.contains(&address);
+            match hear(frame, self.link.mac, held) {
+                Ok(Heard::Question { address, reply, .. }) => {
+                    if self.answered.contains(&address) {
+                        match socket.send(&reply) {
+                            Ok(()) => _ = tally.answers.inc(),
+                            Err(_) => _ = tally.unsent.inc(),
+                        }
+                    }
+                }
+                Ok(Heard::Claim { address, mac }) => {
+                    tally.claims.inc();
+                    overheard.push(Overheard { address, mac });
+                }
+                // It may be about an address that this node asks for.
+                Ok(Heard::Foreign) => {
+                    let heard = speaker(frame).filter(|(_, mac)| *mac != self.link.mac);
+                    overheard.extend(heard.map(|(address, mac)| Overheard { address, mac }));
+                }
+                Err(_) => _ = tally.malformed.inc(),
+            }
+        }
+        Ok(())
+    }
+}
