@@ -1,6 +1,17 @@
 //! Reasons of the conditions of pools and external IPs.
 
-use crate::condition::reasons;
+use crate::condition::{Reason as _, reasons};
+
+/// Whose reason one is, where the operator and agents write the same condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    /// The operator's only.
+    Operator,
+    /// That of the agent of a node that has the address, or shall have it.
+    Agent,
+    /// Either one's.
+    Either,
+}
 
 reasons! {
     /// Reasons of `Ready` of a pool.
@@ -188,3 +199,33 @@ reasons! {
         }
     }
 }
+
+// === impl AnnouncedReason ===
+
+impl AnnouncedReason {
+    /// The one of this name; `None` if there is none, as what stands in a status may be another version's.
+    pub fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|reason| reason.as_str() == name)
+    }
+
+    /// Who says so.
+    pub fn speaker(self) -> Speaker {
+        match self {
+            Self::Announced
+            | Self::OutsideNodeSubnet
+            | Self::ProxyNotProgrammed
+            | Self::AnsweredElsewhere
+            | Self::Failed => Speaker::Agent,
+            Self::WaitingForSafety
+            | Self::NoEligibleNode
+            | Self::Released
+            | Self::NodeNotReporting => Speaker::Operator,
+            // A node that lets go of an address says so, too.
+            Self::WaitingForNode => Speaker::Either,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
