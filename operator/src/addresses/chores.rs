@@ -6,13 +6,14 @@ use std::net::IpAddr;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use mooring_api::external_ip::remarks_status;
 use mooring_api::{antrea_pool, external_ip_pool};
-use mooring_core::external_ip::{Decision, Remarks};
+use mooring_core::external_ip::{Decision, Known, Remarks};
 use mooring_core::ipam::object_name;
 use mooring_core::ipam::pool::PoolId;
 use mooring_core::kube_proxy::snapshot::Timestamp;
 use serde_json::json;
 
 use super::notice;
+use super::silences::Silences;
 use super::source::OwnPool;
 use super::stores::Stores;
 use super::write::{IN_USE, Seen, Write};
@@ -125,10 +126,12 @@ fn antrea_statuses(decision: &Decision, stores: &Stores) -> Vec<Write> {
     pools.collect()
 }
 
-/// What to say about addresses, where they do not say it yet; at most so many.
+/// What to say about addresses, where they do not say it yet; at most so many. Nodes that were said not to report and
+/// [answered](Silences::is_answered) are left alone.
 pub(super) fn remarks(
     remarks: &BTreeMap<IpAddr, Remarks>,
     stores: &Stores,
+    silences: &Silences,
     now: Timestamp,
     free: impl Fn(&Write) -> bool,
     most: usize,
@@ -136,7 +139,17 @@ pub(super) fn remarks(
     let writes = remarks.iter().filter_map(|(address, remarks)| {
         let name = object_name::of(*address);
         let object = stores.addresses.get(&name)?;
-        let known = &object.value;
+        let known: &Known = &object.value;
+        let left;
+        let remarks = if silences.is_answered(known, remarks) {
+            left = Remarks {
+                announced: None,
+                ..remarks.clone()
+            };
+            &left
+        } else {
+            remarks
+        };
         if known.says(remarks) {
             return None;
         }

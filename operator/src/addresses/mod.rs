@@ -41,6 +41,7 @@ mod held;
 mod metrics;
 mod notice;
 mod round;
+mod silences;
 mod source;
 mod stores;
 mod told;
@@ -52,6 +53,7 @@ use batch::Batch;
 use decided::Decided;
 use held::Held;
 use round::EVERYTHING;
+use silences::Silences;
 use source::{Change, Source, Watch};
 use stores::Stores;
 use told::{Occasion, Told};
@@ -107,6 +109,7 @@ struct Addresses {
     tidied: Instant,
     held: Held,
     told: Told,
+    silences: Silences,
     /// Since when Services wait for an address, by key.
     waiting: HashMap<String, Instant>,
     /// What is not allowed, by the kind of request, with the command that allows it.
@@ -173,6 +176,7 @@ impl Addresses {
             tidied: now,
             held: Held::default(),
             told: Told::default(),
+            silences: Silences::default(),
             waiting: HashMap::new(),
             forbidden: BTreeMap::new(),
             waits: Waits::at_start("external IPs"),
@@ -410,9 +414,11 @@ impl Addresses {
         let now = Timestamp::from_unix_seconds(jiff::Timestamp::now().as_second());
         let free = |write: &write::Write| !self.is_held(write);
         let remarks = decided.remarks();
-        let writes = chores::remarks(remarks, &self.stores, now, free, REMARKS_AT_ONCE);
+        let (stores, silences) = (&self.stores, &self.silences);
+        let writes = chores::remarks(remarks, stores, silences, now, free, REMARKS_AT_ONCE);
         let more = writes.len() == REMARKS_AT_ONCE;
-        self.write(writes).await;
+        let done = self.write(writes).await;
+        self.silences.note(remarks, &done);
         more
     }
 

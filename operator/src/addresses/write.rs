@@ -130,7 +130,7 @@ impl Write {
             Self::Publish(status, _) => service(&status.service),
             Self::Finalizers { pool, .. } | Self::PoolStatus { pool, .. } => format!("pool {pool}"),
             Self::AntreaStatus { pool, .. } => format!("Antrea's pool {pool}"),
-            Self::Remarks { name, .. } => format!("conditions of {name}"),
+            Self::Remarks { name, .. } => conditions(name),
         }
     }
 
@@ -313,6 +313,11 @@ impl Write {
 /// What a failed write of a claim is held back by.
 pub(super) fn claim(name: &str) -> String {
     format!("external IP {name}")
+}
+
+/// What a failed write of what is said about an address is held back by.
+pub(super) fn conditions(name: &str) -> String {
+    format!("conditions of {name}")
 }
 
 /// What a failed write of a Service is held back by.

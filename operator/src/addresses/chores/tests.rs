@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::net::Ipv4Addr;
 
 use mooring_api::ExternalIP;
@@ -17,6 +18,7 @@ fn address(number: usize) -> IpAddr {
 /// What is to be said about an address.
 fn remark(request: RequestMetReason, taken: bool) -> Remarks {
     Remarks {
+        taken_by: taken.then(|| "n1".to_owned()),
         announced: (!taken).then(|| Condition::new(AnnouncedReason::WaitingForNode, "It waits.")),
         request_met: Some(Condition::new(request, format!("It is {request}."))),
     }
@@ -45,8 +47,16 @@ fn put(stores: &mut Stores, object: &ExternalIP) {
 }
 
 fn writes(decided: &BTreeMap<IpAddr, Remarks>, stores: &Stores) -> Vec<serde_json::Value> {
+    writes_after(decided, stores, &Silences::default())
+}
+
+fn writes_after(
+    decided: &BTreeMap<IpAddr, Remarks>,
+    stores: &Stores,
+    silences: &Silences,
+) -> Vec<serde_json::Value> {
     let now = Timestamp::from_unix_seconds(2_000);
-    let writes = remarks(decided, stores, now, |_| true, usize::MAX);
+    let writes = remarks(decided, stores, silences, now, |_| true, usize::MAX);
     let body = |write| match write {
         Write::Remarks { body, .. } => body,
         other => panic!("{other:?}"),
@@ -135,4 +145,75 @@ fn what_a_node_took_up_since_the_decision_is_left_for_the_next_one() {
     let before = remark(RequestMetReason::NoSuchPool, false);
     decided.insert(address(5), before);
     assert!(writes(&decided, &stores).is_empty());
+}
+
+/// The status of an address that n1 has, where this is said of it.
+fn has(reason: AnnouncedReason, message: &str) -> serde_json::Value {
+    let said = Condition::new(reason, message);
+    json!({"node": "n1", "conditions": [
+        {"type": "RequestMet", "status": "True", "reason": "Met", "message": "It is Met.",
+         "lastTransitionTime": "1970-01-01T00:00:01Z"},
+        {"type": "Announced", "status": said.status.as_str(), "reason": said.reason, "message": said.message,
+         "lastTransitionTime": "1970-01-01T00:00:01Z"},
+    ]})
+}
+
+#[test]
+fn a_node_whose_agent_answers_is_said_once_not_to_report() {
+    let silent = |request: RequestMetReason| {
+        let remarks = Remarks {
+            announced: Some(Condition::new(
+                AnnouncedReason::NodeNotReporting,
+                "It is silent.",
+            )),
+            ..remark(request, true)
+        };
+        BTreeMap::from([(address(0), remarks)])
+    };
+    let (mut stores, mut silences) = (Stores::default(), Silences::default());
+    let says = |stores: &mut Stores, reason, message: &str| {
+        put(stores, &object(0, &has(reason, message)));
+    };
+    let decided = silent(RequestMetReason::Met);
+    let done = |number: usize| {
+        let name = object_name::of(address(number));
+        let write = Write::Remarks {
+            name,
+            body: json!({}),
+        };
+        [write.object()].into()
+    };
+    says(&mut stores, AnnouncedReason::Announced, "It answers.");
+    // Of another address, or not written: nothing was said of this one.
+    silences.note(&decided, &done(1));
+    assert_eq!(writes_after(&decided, &stores, &silences).len(), 1);
+
+    silences.note(&decided, &done(0));
+    says(
+        &mut stores,
+        AnnouncedReason::NodeNotReporting,
+        "It is silent.",
+    );
+    assert!(writes_after(&decided, &stores, &silences).is_empty());
+    // Only the text is another one.
+    says(&mut stores, AnnouncedReason::NodeNotReporting, "It is.");
+    assert_eq!(writes_after(&decided, &stores, &silences).len(), 1);
+
+    says(&mut stores, AnnouncedReason::Announced, "It answers.");
+    for _ in 0..2 {
+        assert!(writes_after(&decided, &stores, &silences).is_empty());
+        silences.note(&decided, &HashSet::new());
+    }
+    let [body] = &writes_after(&silent(RequestMetReason::NoSuchPool), &stores, &silences)[..]
+    else {
+        panic!("one write");
+    };
+    assert_eq!(types(body), ["RequestMet"]);
+
+    // It reported in between.
+    silences.note(
+        &[(address(0), remark(RequestMetReason::Met, true))].into(),
+        &HashSet::new(),
+    );
+    assert_eq!(writes_after(&decided, &stores, &silences).len(), 1);
 }

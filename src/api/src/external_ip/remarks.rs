@@ -46,16 +46,17 @@ fn said(condition: &Condition) -> Said {
 /// API server takes away what an operator applied before and leaves out now. `known` is the object as it is: as long as the
 /// status of a condition is the same, the time of its last transition is, too.
 ///
-/// Once a node has taken the address up, `Announced` is left out, and stays as it is if the agent applied it with all of
-/// its fields: then the agent owns each of them, and the operator gives up its share of what has not changed. `None` if the
-/// remarks are about an address that a node had not taken up yet, or had no more.
+/// While `Announced` is an agent's to say it is left out, and stays as it is if the agent applied it with all of its fields:
+/// then the agent owns each of them, and the operator gives up its share of what has not changed. If what stands there is
+/// the operator's own, it is applied as it stands, until the agent says otherwise. `None` if the remarks do not
+/// [suit](Known::suits) the address any more.
 ///
 /// It need not be written if the object [says](Known::says) it already.
 pub fn remarks_status(known: &Known, remarks: &Remarks, now: Timestamp) -> Option<Value> {
-    if remarks.announced.is_some() == known.taken_by.is_some() {
+    if !known.suits(remarks) {
         return None;
     }
-    let condition = |decided: &Option<Decided>, said: &Option<Said>| -> Option<Condition> {
+    let decided = |decided: &Option<Decided>, said: &Option<Said>| -> Option<Condition> {
         let decided = decided.as_ref()?;
         let since = said
             .as_ref()
@@ -63,9 +64,14 @@ pub fn remarks_status(known: &Known, remarks: &Remarks, now: Timestamp) -> Optio
             .map_or(now, |said| said.since);
         Some(condition(decided.clone(), None, time(since)))
     };
+    let standing = || {
+        let said = known.announced.as_ref();
+        said.filter(|said| said.is_operators())
+            .map(|said| stands(ConditionType::Announced, said))
+    };
     let conditions = [
-        condition(&remarks.request_met, &known.request_met),
-        condition(&remarks.announced, &known.announced),
+        decided(&remarks.request_met, &known.request_met),
+        decided(&remarks.announced, &known.announced).or_else(standing),
     ];
     let conditions: Vec<Condition> = conditions.into_iter().flatten().collect();
     Some(json!({
@@ -74,6 +80,18 @@ pub fn remarks_status(known: &Known, remarks: &Remarks, now: Timestamp) -> Optio
         "metadata": {"name": object_name::of(known.claim.address)},
         "status": {"conditions": conditions},
     }))
+}
+
+/// A condition as it stands there.
+fn stands(kind: ConditionType, said: &Said) -> Condition {
+    Condition {
+        type_: kind.as_str().to_owned(),
+        status: said.status.clone(),
+        reason: said.reason.clone(),
+        message: said.message.clone(),
+        observed_generation: None,
+        last_transition_time: time(said.since),
+    }
 }
 
 #[cfg(test)]

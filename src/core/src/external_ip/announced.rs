@@ -1,4 +1,4 @@
-//! What is said about addresses that no node has taken up.
+//! What the operator says about addresses: those that no node has taken up, and those whose node has fallen silent.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -14,9 +14,9 @@ use crate::ipam::pool::REUSE_AFTER;
 use crate::ipam::reason::AnnouncedReason;
 use crate::ipam::service::Service;
 use crate::kube_proxy::snapshot::Timestamp;
-use crate::placement::{Basis, Nobody, Placement};
+use crate::placement::{Basis, Nobody, Placement, eligible};
 
-/// The condition `Announced` of each address that no node has taken up.
+/// The condition `Announced` of each address about which it is the operator's to say.
 pub(super) fn announced(
     snapshot: &Snapshot,
     harbour: &Harbour<'_>,
@@ -27,29 +27,117 @@ pub(super) fn announced(
         Gate::Open => None,
         Gate::Closed { message } => Some((message, by_uid(snapshot))),
     };
-    let untaken = claims
+    let silences = silences(snapshot);
+    claims
         .iter()
-        .filter(|(_, planned)| planned.known.is_none_or(|known| known.taken_by.is_none()));
-    untaken
         .filter_map(|(address, planned)| {
             let claim = planned.claim;
+            let placement = placements.get(address);
+            if let Some(holder) = planned.known.and_then(|known| known.taken_by.as_deref()) {
+                let silence = match silences.get(holder) {
+                    Some(silence) => (*silence)?,
+                    None => Silence::Gone,
+                };
+                let others = || others(harbour, planned, holder);
+                let condition = silent(claim, holder, silence, placement, others);
+                return Some((*address, condition));
+            }
             if let Some(release) = &claim.released {
                 let pool = harbour.pool(&claim.pool);
                 let rest = pool.map_or(REUSE_AFTER, |pool| pool.spec.reuse_after);
                 let until = release.at.plus_seconds(i64::from(rest));
                 return Some((*address, released(claim, release, until)));
             }
-            let placement = placements.get(address)?;
-            let condition = match (&closed, placement) {
+            let condition = match (&closed, placement?) {
                 (Some((message, services)), _) if !has_published(claim, services) => {
                     withheld(claim, message)
                 }
                 (_, Placement::Nowhere(nobody)) => nowhere(claim, nobody),
+                (_, Placement::On { node, .. }) if is_explained(planned, node) => return None,
                 (_, Placement::On { node, basis }) => awaited(claim, node, basis),
             };
             Some((*address, condition))
         })
         .collect()
+}
+
+/// Whether the agent of the node, which is the planned one already, says why the node has not taken the address.
+fn is_explained(planned: &Planned<'_>, node: &str) -> bool {
+    planned
+        .known
+        .is_some_and(|known| known.planned.as_deref() == Some(node) && known.is_explained())
+}
+
+/// Why a node that has an address does not tell of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    /// There is no such node any more.
+    Gone,
+    /// Neither its kubelet nor its agent reports.
+    NotReady,
+}
+
+/// Every node, with its silence if it is silent. An agent alone that does not report may be starting again, and its node
+/// answers all the same.
+fn silences(snapshot: &Snapshot) -> HashMap<&str, Option<Silence>> {
+    let views = snapshot.nodes.iter().map(|node| &node.view);
+    views
+        .map(|view| {
+            let silent = !view.ready && !view.reporting;
+            (view.name.as_str(), silent.then_some(Silence::NotReady))
+        })
+        .collect()
+}
+
+/// What keeps the address away from every node but its holder.
+fn others(harbour: &Harbour<'_>, planned: &Planned<'_>, holder: &str) -> Vec<String> {
+    let local = harbour.local(planned.claim);
+    eligible(&harbour.taken(planned, &local), &harbour.candidates)
+        .into_iter()
+        .filter(|verdict| verdict.node != holder)
+        .map(|verdict| {
+            let obstacles = verdict.result.err().unwrap_or_default();
+            obstructed(verdict.node, &obstacles)
+        })
+        .collect()
+}
+
+fn silent(
+    claim: &Claim,
+    holder: &str,
+    silence: Silence,
+    placement: Option<&Placement>,
+    others: impl FnOnce() -> Vec<String>,
+) -> Condition {
+    let address = claim.address;
+    let why = match silence {
+        Silence::Gone => "its Node object is gone",
+        Silence::NotReady => "it is NotReady, and neither is mooring-agent there",
+    };
+    let next = match (placement, placement.and_then(Placement::node)) {
+        (None, _) => "No Service has it any more, so no other node takes it.".to_owned(),
+        (_, Some(node)) if node != holder => format!(
+            "It belongs to node {node} now, which takes it as soon as nobody answers for it on the wire."
+        ),
+        _ => {
+            let others = others();
+            let message = if others.is_empty() {
+                "the cluster has no other Linux node. Add one".to_owned()
+            } else {
+                few(others, "; ")
+            };
+            format!(
+                "It moves to another node as soon as one can have it, and none can: {message}. kubectl mooring explain \
+                 {address} tells about every node."
+            )
+        }
+    };
+    Condition::new(
+        AnnouncedReason::NodeNotReporting,
+        format!(
+            "Node {holder} had {address} and does not report ({why}), so that nobody knows whether it still answers. {next}"
+        ),
+    )
 }
 
 fn by_uid(snapshot: &Snapshot) -> HashMap<&str, &Service> {

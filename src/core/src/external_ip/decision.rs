@@ -219,9 +219,10 @@ impl Decision {
         berths::claims(snapshot, written, &self.delete)
     }
 
-    /// The condition `Announced` of each address that no node has taken up, once the decision on `snapshot` is carried out:
-    /// what is waited for. Of an address that a node has, its agent speaks. No Service waits for this, so it is not made
-    /// with the decision.
+    /// The condition `Announced` of each address about which it is the operator's to say, once the decision on `snapshot` is
+    /// carried out: what is waited for, or that the node which had the address is gone or does not report. Of an address that
+    /// another node has, its agent speaks, and so does that of a node which [says](super::Known::is_explained) why it has
+    /// not taken the address that it shall have. No Service waits for this, so it is not made with the decision.
     pub fn announced(&self, snapshot: &Snapshot) -> BTreeMap<IpAddr, Condition> {
         let claims = self.claims(snapshot);
         let harbour = Harbour::new(snapshot, &self.pools);
@@ -229,7 +230,7 @@ impl Decision {
     }
 
     /// What the operator says about each address in its status, once the decision on `snapshot` is carried out: whether the
-    /// requests of its Services are met, and what is [waited for](Self::announced). No Service waits for this either.
+    /// requests of its Services are met, and [who answers](Self::announced). No Service waits for this either.
     pub fn remarks(&self, snapshot: &Snapshot) -> BTreeMap<IpAddr, Remarks> {
         let claims = self.claims(snapshot);
         let harbour = Harbour::new(snapshot, &self.pools);

@@ -10,13 +10,16 @@ use crate::ipam::outcome::{NotMet, Outcome};
 use crate::ipam::reason::RequestMetReason;
 use crate::kube_proxy::snapshot::ObjectName;
 
-/// The conditions of an address that are the operator's to write. One that is `None` is not to be there, unless somebody
-/// else wrote it.
+/// The conditions of an address that are the operator's to write.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Remarks {
-    /// `Announced`: what is waited for. `None` once a node has taken the address up, as its agent speaks then.
+    /// The node that had the address when this was decided.
+    pub taken_by: Option<String>,
+    /// `Announced`: what is waited for, or that the node which had the address does not report. `None` while it is an agent's
+    /// to say: that of the node which has the address, or of the one which shall have it and says why it has not.
     pub announced: Option<Condition>,
-    /// `RequestMet`: whether the Services that have the address have what they ask for. `None` while it rests.
+    /// `RequestMet`: whether the Services that have the address have what they ask for. `None` while it rests: the condition
+    /// is not to be there.
     pub request_met: Option<Condition>,
 }
 
@@ -28,6 +31,7 @@ pub(super) fn of(
 ) -> BTreeMap<IpAddr, Remarks> {
     let remarks = claims.iter().map(|(address, planned)| {
         let remarks = Remarks {
+            taken_by: planned.known.and_then(|known| known.taken_by.clone()),
             announced: announced.remove(address),
             request_met: request_met(planned.claim, outcomes),
         };

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::remarks::Remarks;
-use crate::condition::Condition;
+use crate::condition::{Condition, ConditionStatus, Reason as _};
 use crate::ipam::claim::Claim;
 use crate::ipam::plan::Gate;
 use crate::ipam::pool::PoolObject;
+use crate::ipam::reason::{AnnouncedReason, Speaker};
 use crate::ipam::request::Others;
 use crate::ipam::service::Service;
 use crate::kube_proxy::snapshot::{ObjectName, Timestamp};
@@ -68,6 +69,8 @@ pub struct Said {
     pub since: Timestamp,
 }
 
+// === impl Said ===
+
 impl Said {
     /// Whether it says what was decided now, whatever the times.
     pub fn is(&self, decided: &Condition) -> bool {
@@ -75,18 +78,59 @@ impl Said {
             && self.reason == decided.reason
             && self.message == decided.message
     }
+
+    /// As `Announced`: the agent of a node says why the node does not answer for the address.
+    fn is_excuse(&self) -> bool {
+        AnnouncedReason::named(&self.reason).is_some_and(|reason| {
+            reason.speaker() == Speaker::Agent && reason.status() == ConditionStatus::False
+        })
+    }
+
+    /// As `Announced`: only the operator says so.
+    pub fn is_operators(&self) -> bool {
+        let reason = AnnouncedReason::named(&self.reason);
+        reason.is_some_and(|reason| reason.speaker() == Speaker::Operator)
+    }
+
+    /// The node that it is about, if that can be told: what an agent says of its node begins with it.
+    fn node(&self) -> Option<&str> {
+        let (node, _) = self.message.strip_prefix("Node ")?.split_once(' ')?;
+        Some(node)
+    }
 }
 
+// === impl Known ===
+
 impl Known {
-    /// Whether its status says already what the operator has to say. How a node announces it is not the operator's to say.
+    /// Whether the agent of the planned node says why the node has not taken the address: it knows better than the operator,
+    /// which only sees that. What the agent of another node said before the plan changed does not count; where it cannot be
+    /// told which node is meant, it is taken for the right one, as two that contradict each other for ever would be worse.
+    pub fn is_explained(&self) -> bool {
+        let (Some(planned), Some(said), None) = (&self.planned, &self.announced, &self.taken_by)
+        else {
+            return false;
+        };
+        said.is_excuse() && said.node().is_none_or(|node| node == planned)
+    }
+
+    /// Whether its status says already what the operator has to say.
     pub fn says(&self, remarks: &Remarks) -> bool {
         let same = |said: &Option<Said>, decided: &Option<Condition>| match (said, decided) {
             (Some(said), Some(decided)) => said.is(decided),
             (None, None) => true,
             _ => false,
         };
-        (self.taken_by.is_some() || same(&self.announced, &remarks.announced))
+        (remarks.announced.is_none() || same(&self.announced, &remarks.announced))
             && same(&self.request_met, &remarks.request_met)
+    }
+
+    /// Whether the remarks are about the address as it is: nobody took it, let go of it or said why not in the meantime.
+    pub fn suits(&self, remarks: &Remarks) -> bool {
+        let in_time = match &remarks.announced {
+            Some(decided) => !decided.is(AnnouncedReason::WaitingForNode) || !self.is_explained(),
+            None => self.taken_by.is_some() || self.is_explained() || self.announced.is_none(),
+        };
+        in_time && self.taken_by == remarks.taken_by
     }
 }
 

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use mooring_core::condition::Condition;
-use mooring_core::external_ip::{ClusterNode, Decision, Known, Networks, Snapshot, decide};
+use mooring_core::external_ip::{ClusterNode, Decision, Known, Networks, Said, Snapshot, decide};
 use mooring_core::ipam::claim::Claim;
 use mooring_core::ipam::plan::Gate;
 use mooring_core::ipam::pool::{PoolId, PoolObject, PoolSpec};
@@ -201,10 +201,15 @@ impl World {
         decide(&self.snapshot)
     }
 
-    /// What is to be said about an address that no node has taken.
+    /// What the operator has to say about who answers for an address.
     pub fn announced(&self, address: &str) -> Condition {
+        self.left_or_announced(address).unwrap()
+    }
+
+    /// The same; `None` if it is left to an agent.
+    pub fn left_or_announced(&self, address: &str) -> Option<Condition> {
         let mut announced = self.decide().announced(&self.snapshot);
-        announced.remove(&ip(address)).unwrap()
+        announced.remove(&ip(address))
     }
 
     /// What is to be said about the requests for an address.
@@ -226,6 +231,21 @@ impl World {
             .find(|known| known.claim.address == ip(address))
             .unwrap();
         Arc::make_mut(known).taken_by = node.map(str::to_owned);
+    }
+
+    /// An agent, or the operator, writes `Announced`.
+    pub fn say(&mut self, address: &str, condition: &Condition) {
+        let since = self.snapshot.now;
+        let mut all = self.snapshot.addresses.iter_mut();
+        let known = all
+            .find(|known| known.claim.address == ip(address))
+            .unwrap();
+        Arc::make_mut(known).announced = Some(Said {
+            status: condition.status.as_str().to_owned(),
+            reason: condition.reason.to_owned(),
+            message: condition.message.clone(),
+            since,
+        });
     }
 
     /// Agents do what the plan says.

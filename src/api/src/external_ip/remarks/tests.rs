@@ -68,6 +68,7 @@ fn not_met() -> Decided {
 /// What is said about an address that no node has taken up.
 fn untaken(request_met: Decided) -> Remarks {
     Remarks {
+        taken_by: None,
         announced: Some(waits()),
         request_met: Some(request_met),
     }
@@ -76,6 +77,7 @@ fn untaken(request_met: Decided) -> Remarks {
 /// What is said about one that a node has.
 fn taken(request_met: Decided) -> Remarks {
     Remarks {
+        taken_by: Some("n2".to_owned()),
         announced: None,
         request_met: Some(request_met),
     }
@@ -170,7 +172,10 @@ fn of_an_address_that_a_node_has_the_operator_applies_its_own_condition_only() {
     assert_eq!(conditions.as_array().map(Vec::len), Some(1));
     assert_eq!(conditions[0]["type"], "RequestMet");
     // Nobody asks for it any more, and the node has not let go yet.
-    let nothing = Remarks::default();
+    let nothing = Remarks {
+        request_met: None,
+        ..taken(met())
+    };
     assert!(!has.says(&nothing));
     assert_eq!(applied(&has, &nothing, 100), json!([]));
 }
@@ -181,4 +186,98 @@ fn what_was_decided_before_a_node_took_it_up_or_let_go_is_not_applied() {
     let has = known(&object(json!({"node": "n2"}))).expect("a claim");
     assert_eq!(remarks_status(&has, &untaken(not_met()), at(100)), None);
     assert_eq!(remarks_status(&free, &taken(not_met()), at(100)), None);
+}
+
+/// An address that is planned for n1, with this `Announced`.
+fn says(node: Option<&str>, status: &str, reason: &str, message: &str) -> Known {
+    let conditions = json!([
+        {"type": "RequestMet", "status": "True", "reason": "Met", "message": "Every Service has it.",
+         "lastTransitionTime": "1970-01-01T00:00:01Z"},
+        {"type": "Announced", "status": status, "reason": reason, "message": message,
+         "lastTransitionTime": "1970-01-01T00:00:02Z"},
+    ]);
+    known(&object(json!({"node": node, "conditions": conditions}))).expect("a claim")
+}
+
+/// What is said about an address whose agent says why its node has not taken it.
+fn explained(request_met: Decided) -> Remarks {
+    Remarks {
+        taken_by: None,
+        ..taken(request_met)
+    }
+}
+
+#[test]
+fn what_a_node_says_that_waits_is_left_to_it() {
+    for reason in ["ProxyNotProgrammed", "AnsweredElsewhere", "Failed"] {
+        let message = "Node n1 is to have 10.77.0.200, but it waits.";
+        let waiting = says(None, "False", reason, message);
+        assert!(waiting.is_explained());
+        assert!(waiting.says(&explained(met())), "{reason}");
+        let conditions = applied(&waiting, &explained(not_met()), 100);
+        assert_eq!(conditions.as_array().map(Vec::len), Some(1), "{conditions}");
+        // It said so after that was decided.
+        assert_eq!(remarks_status(&waiting, &untaken(met()), at(100)), None);
+        // Something else than that the node is waited for is the operator's to say all the same.
+        let nowhere = Remarks {
+            announced: Some(Decided::new(AnnouncedReason::NoEligibleNode, "No node.")),
+            ..untaken(met())
+        };
+        assert!(!waiting.says(&nowhere));
+        assert_eq!(
+            applied(&waiting, &nowhere, 100)[1]["reason"],
+            "NoEligibleNode"
+        );
+    }
+}
+
+#[test]
+fn what_the_node_said_that_was_planned_before_is_replaced_once() {
+    let message = "Node n2 is to have 10.77.0.200, but it waits.";
+    let moved = says(None, "False", "Failed", message);
+    assert!(!moved.is_explained());
+    assert!(!moved.says(&untaken(met())));
+    let conditions = applied(&moved, &untaken(met()), 100);
+    let written = json!({"conditions": conditions});
+    let after = known(&object(written)).expect("a claim");
+    assert!(after.says(&untaken(met())));
+    // One who let go, or who answers and is named nowhere, gives no reason why n1 has not taken it.
+    for (status, reason) in [("False", "WaitingForNode"), ("True", "Announced")] {
+        assert!(!says(None, status, reason, "Node n1 has.").is_explained());
+    }
+    // A text of another version is no reason for two to contradict each other.
+    assert!(says(None, "False", "Failed", "It did not work.").is_explained());
+}
+
+#[test]
+fn a_silent_node_is_spoken_for_until_its_agent_does() {
+    let silent = |request_met| Remarks {
+        announced: Some(Decided::new(
+            AnnouncedReason::NodeNotReporting,
+            "n2 is silent.",
+        )),
+        ..taken(request_met)
+    };
+    let has = says(Some("n2"), "True", "Announced", "Node n2 answers.");
+    assert!(!has.says(&silent(met())));
+    let conditions = applied(&has, &silent(met()), 100);
+    assert_eq!(
+        conditions[1],
+        json!({"type": "Announced", "status": "Unknown", "reason": "NodeNotReporting", "message": "n2 is silent.",
+               "lastTransitionTime": "1970-01-01T00:01:40Z"})
+    );
+    let unknown = json!({"node": "n2", "conditions": conditions});
+    let unknown = known(&object(unknown)).expect("a claim");
+    assert!(unknown.says(&silent(met())), "said once");
+    // The node is back, and its agent has not spoken yet: nothing is to be written, and what has to be leaves out no half of
+    // a condition.
+    assert!(unknown.says(&taken(met())));
+    let again = applied(&unknown, &taken(not_met()), 200);
+    assert_eq!(again[1], conditions[1]);
+}
+
+#[test]
+fn what_was_decided_while_another_node_had_it_is_not_applied() {
+    let has = says(Some("n3"), "True", "Announced", "Node n3 answers.");
+    assert_eq!(remarks_status(&has, &taken(not_met()), at(100)), None);
 }
