@@ -5,7 +5,7 @@ use kube::{Client, ResourceExt};
 use mooring_api::ExternalIP;
 use mooring_api::external_ip::{
     ExternalIPStatus, Said, Sighting, applied, holders_part, let_go_status, said_status,
-    sighting_status,
+    sighting_status, witness_part,
 };
 use mooring_core::condition::Condition;
 
@@ -116,8 +116,8 @@ impl Berths {
         }
     }
 
-    /// Says what this node saw on the wire when it asked for an address of another one, and whether that is as it should be.
-    /// What holders said stays as it is. An object that is gone needs no witness.
+    /// Says what this node saw on the wire when it asked for an address of another one, and whether that is as it should be,
+    /// unless the object says so already. What holders said stays as it is. An object that is gone needs no witness.
     ///
     /// # Errors
     /// Why not.
@@ -133,10 +133,13 @@ impl Berths {
             let object = within(self.api().get(&known.name)).await?;
             let former = object.status.unwrap_or_default();
             let status = sighting_status(sighting, single, &former, now);
-            self.apply(known, WITNESS, None, &status).await
+            if status == witness_part(&former) {
+                return Ok(());
+            }
+            self.apply(known, WITNESS, None, &status).await.map(drop)
         };
         match written.await {
-            Ok(_) | Err(Trouble::NotFound | Trouble::Conflict(_)) => Ok(()),
+            Ok(()) | Err(Trouble::NotFound | Trouble::Conflict(_)) => Ok(()),
             Err(trouble) => Err(trouble),
         }
     }

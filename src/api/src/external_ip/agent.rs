@@ -10,7 +10,7 @@ use mooring_core::condition::Condition as Decided;
 use mooring_core::ipam::reason::AnnouncedReason;
 use serde_json::{Value, json};
 
-use super::{ExternalIP, ExternalIPStatus, Method, Move, Sighting};
+use super::{ExternalIP, ExternalIPStatus, Method, Move, Responder, Sighting};
 use crate::condition::{ConditionType, condition, set_condition};
 
 /// The conditions that are the agent's of the node that has the address, or shall have it.
@@ -48,6 +48,15 @@ pub fn holders_part(status: &ExternalIPStatus) -> ExternalIPStatus {
         seen: None,
         conditions: of(&OF_HOLDER, &status.conditions),
         ..status.clone()
+    }
+}
+
+/// The part of a status that witnesses write.
+pub fn witness_part(status: &ExternalIPStatus) -> ExternalIPStatus {
+    ExternalIPStatus {
+        seen: status.seen.clone(),
+        conditions: of(&[ConditionType::SingleResponder], &status.conditions),
+        ..ExternalIPStatus::default()
     }
 }
 
@@ -105,7 +114,8 @@ pub fn let_go_status(
 }
 
 /// The part of the status that a witness makes of what it saw: `seen`, and the condition `SingleResponder`. Its field manager
-/// is not that of holders, so that neither takes away what the other wrote.
+/// is not that of holders, so that neither takes away what the other wrote. As long as the same witness sees the same, the
+/// time is that of the `former` status, and an equal [part](witness_part) need not be written.
 pub fn sighting_status(
     sighting: Sighting,
     single: Decided,
@@ -116,9 +126,21 @@ pub fn sighting_status(
     if single.kind == ConditionType::SingleResponder {
         set_condition(&mut conditions, condition(single, None, whole_seconds(now)));
     }
-    let time = whole_seconds(&sighting.time);
+    let mut sighting = Sighting {
+        time: whole_seconds(&sighting.time),
+        ..sighting
+    };
+    let by_mac = |responders: &mut Vec<Responder>| responders.sort_by(|a, b| a.mac.cmp(&b.mac));
+    by_mac(&mut sighting.responders);
+    if let Some(before) = &former.seen {
+        let mut responders = before.responders.clone();
+        by_mac(&mut responders);
+        if before.witness == sighting.witness && responders == sighting.responders {
+            sighting = before.clone();
+        }
+    }
     ExternalIPStatus {
-        seen: Some(Sighting { time, ..sighting }),
+        seen: Some(sighting),
         conditions,
         ..ExternalIPStatus::default()
     }

@@ -78,7 +78,7 @@ pub struct Move {
 pub struct Sighting {
     /// The node that asked.
     pub witness: String,
-    /// When.
+    /// Since when this is what it sees. It looks every minute, and writes nothing while it sees the same.
     pub time: Time,
     /// Who answered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -220,38 +220,64 @@ async fn letting_go_is_not_tried_for_ever() {
     assert_eq!(berths.let_go(&known, &now()).await, Err(conflict));
 }
 
-#[tokio::test]
-async fn a_witness_writes_beside_the_node_that_has_the_address() {
-    let former = json!({"node": "n2", "conditions": [{
+/// What a look of this node comes to: nobody answered.
+async fn look(berths: &Berths, at: i64, message: &str) -> Result<(), Trouble> {
+    let time = Time(jiff::Timestamp::from_second(at).unwrap());
+    let sighting = Sighting {
+        witness: "n1".to_owned(),
+        time: time.clone(),
+        responders: vec![],
+    };
+    let single = Condition::new(SingleResponderReason::OneResponder, message);
+    let known = known("7", json!({"node": "n2"}));
+    berths.witness(&known, sighting, single, &time).await
+}
+
+/// The status of an address of which it was seen that one node answers, and not by whom.
+fn witnessed() -> Value {
+    json!({"node": "n2", "conditions": [{
         "type": "SingleResponder", "status": "True", "reason": "OneResponder", "message": "One.",
         "lastTransitionTime": "1970-01-01T00:00:07Z",
-    }]});
+    }]})
+}
+
+#[tokio::test]
+async fn a_witness_writes_beside_the_node_that_has_the_address() {
     let script = Script::default();
     let answers = [
-        (200, object("9", former.clone())),
+        (200, object("9", witnessed())),
         (200, object("10", json!({}))),
         failure(404),
         failure(403),
     ];
     let berths = script.play(&answers).await;
-    let known = known("7", json!({"node": "n2"}));
-    let time = now();
-    let look = || {
-        let sighting = Sighting {
-            witness: "n1".to_owned(),
-            time: now(),
-            responders: vec![],
-        };
-        let single = Condition::new(SingleResponderReason::OneResponder, "One.");
-        berths.witness(&known, sighting, single, &time)
-    };
-    assert_eq!(look().await, Ok(()));
+    assert_eq!(look(&berths, 100, "One.").await, Ok(()));
     let body = script.asked.lock().unwrap()[1].1["status"].take();
     let seen = json!({"witness": "n1", "time": "1970-01-01T00:01:40Z"});
     assert_eq!(
         body,
-        json!({"seen": seen, "conditions": former["conditions"]})
+        json!({"seen": seen, "conditions": witnessed()["conditions"]})
     );
-    assert_eq!(look().await, Ok(()), "it is gone");
-    assert_eq!(look().await, Err(Trouble::Denied("no".to_owned())));
+    assert_eq!(look(&berths, 100, "One.").await, Ok(()), "it is gone");
+    let denied = Trouble::Denied("no".to_owned());
+    assert_eq!(look(&berths, 100, "One.").await, Err(denied));
+}
+
+#[tokio::test]
+async fn a_witness_that_sees_the_same_writes_nothing() {
+    let mut stands = witnessed();
+    stands["seen"] = json!({"witness": "n1", "time": "1970-01-01T00:01:40Z"});
+    let script = Script::default();
+    let answers = [
+        (200, object("9", stands.clone())),
+        (200, object("9", stands.clone())),
+        (200, object("10", json!({}))),
+    ];
+    let berths = script.play(&answers).await;
+    assert_eq!(look(&berths, 160, "One.").await, Ok(()));
+    assert_eq!(script.asked(), ["GET"]);
+    assert_eq!(look(&berths, 220, "One, again.").await, Ok(()));
+    assert_eq!(script.asked(), ["GET", "GET", "PATCH"]);
+    let body = script.asked.lock().unwrap()[2].1["status"].take();
+    assert_eq!(body["seen"], stands["seen"], "it saw the same since then");
 }

@@ -215,7 +215,47 @@ fn a_witness_says_what_it_saw_and_nothing_else() {
             }],
         })
     );
-    let whole = stored(&[former, first.clone()]);
-    let again = sighting_status(sighting(), single, &whole, &at(400));
-    assert_eq!(again.conditions, first.conditions);
+}
+
+#[test]
+fn a_witness_that_sees_the_same_again_says_nothing_new() {
+    let one = || Decided::new(SingleResponderReason::OneResponder, "One.");
+    let holder = said_status(
+        &said(vec![announced()]),
+        &ExternalIPStatus::default(),
+        &at(100),
+    );
+    let second = Responder {
+        mac: "02:00:00:00:00:00".to_owned(),
+        node: None,
+    };
+    let mut both = sighting();
+    both.responders.push(second.clone());
+    let several = || Decided::new(SingleResponderReason::SeveralResponders, "Two.");
+    for (sighting, single) in [(sighting(), one()), (both.clone(), several())] {
+        let first = sighting_status(sighting.clone(), single.clone(), &holder, &at(300));
+        let whole = stored(&[holder.clone(), first.clone()]);
+        assert_eq!(witness_part(&whole), first);
+        let mut later = sighting;
+        later.time = at(400);
+        later.responders.reverse();
+        assert_eq!(sighting_status(later, single, &whole, &at(400)), first);
+    }
+    // Anything else is news, and of this moment.
+    let first = sighting_status(sighting(), one(), &holder, &at(300));
+    let whole = stored(&[holder, first.clone()]);
+    let later = |change: fn(&mut Sighting)| {
+        let mut sighting = Sighting {
+            time: at(400),
+            ..sighting()
+        };
+        change(&mut sighting);
+        let status = sighting_status(sighting, one(), &whole, &at(400));
+        status.seen.expect("a sighting").time.0.as_second()
+    };
+    assert_eq!(later(|_| ()), 300);
+    assert_eq!(later(|sighting| sighting.witness = "n4".to_owned()), 400);
+    assert_eq!(later(|sighting| sighting.responders.clear()), 400);
+    let unsure = Decided::new(SingleResponderReason::NotWitnessed, "Nobody looked.");
+    assert_ne!(sighting_status(sighting(), unsure, &whole, &at(400)), first);
 }
