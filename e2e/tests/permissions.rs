@@ -743,7 +743,7 @@ fn an_agent_has_addresses_for_its_own_node_only(bed: &Bed) {
     assert!(conditions.is_none_or(Vec::is_empty), "{status}");
 
     // Another node can take it over, but not take it away.
-    for left in [json!({}), waits] {
+    for left in [json!({}), waits.clone()] {
         expect_refusal(
             say(on_n2, left),
             "the agent of node n2 may not say that n1 has let go of 10.0.0.8",
@@ -754,6 +754,27 @@ fn an_agent_has_addresses_for_its_own_node_only(bed: &Bed) {
         "the agent of node n2 may not say that n3 has 10.0.0.8",
     );
     say(on_n2, has("n2")).unwrap();
+
+    // The node that shall have it takes the other one's name out while it says why it waits, and no name but its own in.
+    plan(bed, name, "n1");
+    expect_refusal(
+        say(on_n1, has("n3")),
+        "the agent of node n1 may not say that n3 has 10.0.0.8",
+    );
+    expect_refusal(
+        say(None, waits.clone()),
+        "the token does not say on which node its agent runs",
+    );
+    say(on_n1, waits).unwrap();
+    let status = external_ip(bed, name)["status"].take();
+    assert_eq!(status["node"], Value::Null);
+    assert_eq!(status["conditions"][0]["reason"], "ProxyNotProgrammed");
+    say(on_n2, has("n2")).unwrap();
+    plan(bed, name, "n2");
+    expect_refusal(
+        say(on_n1, json!({})),
+        "the agent of node n1 may not say that n2 has let go of 10.0.0.8",
+    );
 
     // A witness says what it saw itself, and leaves the rest as it is.
     let saw = |witness: &str| json!({"seen": {"witness": witness, "time": "2026-01-02T03:04:05Z"}});
@@ -799,6 +820,11 @@ fn an_agent_has_addresses_for_its_own_node_only(bed: &Bed) {
             "agents may change nothing of an ExternalIP but its status",
         );
     }
+}
+
+/// Plans an address for a node, as the operator does.
+fn plan(bed: &Bed, name: &str, node: &str) {
+    patch_as_operator(bed, &["xip", name], &json!({"spec": {"node": node}})).unwrap();
 }
 
 /// Lets agents patch whole ExternalIPs, as a mistake of an administrator might.

@@ -28,8 +28,8 @@ pub(crate) struct Berths {
 pub(crate) enum Written {
     /// It stands so, in this version of the object.
     At(String),
-    /// Another node has the address, and this one does not: what it has to say would take away what that one said. Nothing
-    /// was written.
+    /// Another node has the address, and this one neither has it nor shall have it: what it has to say would take away what
+    /// that one said. Nothing was written.
     HeldElsewhere,
     /// The object is gone. The watch tells the same.
     Gone,
@@ -59,15 +59,20 @@ impl Berths {
     /// Makes what holders say about the address this, whatever it was. `known` is the object as it was heard last: its
     /// conditions tell since when they are what they are. It need not be written if `known` [says](Address::says) it.
     ///
+    /// The node that shall have the address takes the name of another one out of the status even while it only says why it
+    /// has not taken the address: the other one may have lost its power, and is asked on the wire.
+    ///
     /// # Errors
-    /// Why not. The admission policy denies it if this node has nothing and another one took the address meanwhile.
+    /// Why not. The admission policy denies it if this node has nothing, and another one took the address meanwhile and is
+    /// the planned one now.
     pub(crate) async fn write(
         &self,
         known: &Address,
         said: &Said,
         now: &Time,
     ) -> Result<Written, Trouble> {
-        if said.held.is_none() && self.is_elsewhere(&known.status) {
+        let planned = known.planned.as_deref() == Some(&self.node);
+        if said.held.is_none() && !planned && self.is_elsewhere(&known.status) {
             return Ok(Written::HeldElsewhere);
         }
         let status = said_status(said, &known.status, now);

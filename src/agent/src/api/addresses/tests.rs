@@ -152,6 +152,21 @@ async fn a_node_that_waits_does_not_silence_the_one_that_has_the_address() {
 }
 
 #[tokio::test]
+async fn a_node_that_shall_have_the_address_says_why_it_waits_though_another_one_is_named() {
+    let script = Script::default();
+    let berths = script.play(&[(200, object("8", json!({})))]).await;
+    let mut lost = known("7", json!({"node": "n2"}));
+    lost.planned = Some("n1".to_owned());
+    assert!(!lost.says(&said(false)));
+    let written = berths.write(&lost, &said(false), &now()).await;
+    assert_eq!(written, Ok(Written::At("8".to_owned())));
+    let asked = script.asked.lock().unwrap();
+    let status = &asked[0].1["status"];
+    assert_eq!(status["node"], Value::Null);
+    assert_eq!(status["conditions"][0]["reason"], "Failed");
+}
+
+#[tokio::test]
 async fn an_object_that_is_gone_is_no_trouble_and_a_refusal_is() {
     let script = Script::default();
     let answers = [
