@@ -6,7 +6,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff;
 use kube::Resource as _;
-use mooring_core::condition::Condition as Decided;
+use mooring_core::condition::{Condition as Decided, Reason as _};
 use mooring_core::ipam::reason::AnnouncedReason;
 use serde_json::{Value, json};
 
@@ -65,15 +65,21 @@ pub fn witness_part(status: &ExternalIPStatus) -> ExternalIPStatus {
 /// not be written.
 ///
 /// An `Announced` that stands there stays if nothing is said about it. The operator applied it before, and may still own
-/// some of its fields: if it were left out, the API server would leave those, and refuse what is then half a condition.
+/// some of its fields: if it were left out, the API server would leave those, and refuse what is then half a condition. One
+/// that says the address is held back stays as well while the node does not have it: that is why the node waits.
 pub fn said_status(said: &Said, former: &ExternalIPStatus, now: &Time) -> ExternalIPStatus {
     let held = said.held.as_ref();
     let mut conditions = of(&OF_HOLDER, &former.conditions);
     conditions.retain(|old| {
         is(ConditionType::Announced, old) || said.conditions.iter().any(|new| is(new.kind, old))
     });
+    let withheld = conditions.iter().any(|old| {
+        is(ConditionType::Announced, old)
+            && old.reason == AnnouncedReason::WaitingForSafety.as_str()
+    });
     for decided in &said.conditions {
-        if OF_HOLDER.contains(&decided.kind) {
+        let moot = decided.kind == ConditionType::Announced && held.is_none() && withheld;
+        if OF_HOLDER.contains(&decided.kind) && !moot {
             let new = condition(decided.clone(), None, whole_seconds(now));
             set_condition(&mut conditions, new);
         }

@@ -259,3 +259,27 @@ fn a_witness_that_sees_the_same_again_says_nothing_new() {
     let unsure = Decided::new(SingleResponderReason::NotWitnessed, "Nobody looked.");
     assert_ne!(sighting_status(sighting(), unsure, &whole, &at(400)), first);
 }
+
+#[test]
+fn a_node_that_waits_does_not_talk_over_the_operator_that_holds_the_address_back() {
+    let held_back = Decided::new(AnnouncedReason::WaitingForSafety, "Not safe.");
+    let former = ExternalIPStatus {
+        conditions: vec![condition(held_back, None, at(0))],
+        ..ExternalIPStatus::default()
+    };
+    let reasons = |held: Option<Held>, announced: Decided| {
+        let said = Said {
+            held,
+            conditions: vec![announced, no_conflict()],
+        };
+        let status = said_status(&said, &former, &at(100));
+        let conditions = status.conditions.into_iter();
+        conditions.map(|it| it.reason).collect::<Vec<_>>()
+    };
+    let waits = Decided::new(AnnouncedReason::ProxyNotProgrammed, "Not yet.");
+    assert_eq!(reasons(None, waits), ["WaitingForSafety", "NoConflict"]);
+    assert_eq!(
+        reasons(Some(held()), announced()),
+        ["Announced", "NoConflict"]
+    );
+}
