@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
 use mooring_api::external_ip::Said;
+use mooring_api::service_proxy::Leftovers;
 use mooring_core::mooring::{Sighting, Wanted};
 use mooring_core::node::NodeReport;
 use mooring_core::wire::Mac;
@@ -73,6 +74,7 @@ pub(crate) struct Duty {
     wanted: Vec<Wanted>,
     ordered: bool,
     watched: BTreeMap<IpAddr, String>,
+    cleared: BTreeSet<IpAddr>,
     peers: BTreeMap<Mac, String>,
     moored: Option<(Moored, Timestamp)>,
     /// Who had an address last that this node has not.
@@ -108,6 +110,7 @@ impl Duty {
             wanted: Vec::new(),
             ordered: false,
             watched: BTreeMap::new(),
+            cleared: BTreeSet::new(),
             peers: BTreeMap::new(),
             moored: None,
             former: BTreeMap::new(),
@@ -205,6 +208,13 @@ impl Duty {
         if peers != self.peers {
             self.moor.order(Order::Peers(peers.clone()));
             self.peers = peers;
+        }
+        let clears = view.leftovers() == Leftovers::RemoveOurs;
+        let all = addresses.iter().filter(|_| clears);
+        let cleared: BTreeSet<IpAddr> = all.map(|address| address.address).collect();
+        if cleared != self.cleared {
+            self.moor.order(Order::Clear(cleared.clone()));
+            self.cleared = cleared;
         }
         // Before the pools are known, nothing is: another interface or another way of answering could be asked for.
         let Some(pools) = view.pools() else { return };

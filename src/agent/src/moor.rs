@@ -16,7 +16,7 @@ mod lookout;
 mod segments;
 mod tally;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -45,6 +45,8 @@ pub(crate) enum Order {
     Watch(BTreeMap<IpAddr, String>),
     /// The node behind each MAC address.
     Peers(BTreeMap<Mac, String>),
+    /// The addresses that may not be on `kube-ipvs0` while kube-proxy does not use it.
+    Clear(BTreeSet<IpAddr>),
     /// Links or addresses changed.
     Look,
     /// The process ends.

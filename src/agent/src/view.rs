@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mooring_api::ServiceProxy;
 use mooring_api::node_proxy_state::from_status;
+use mooring_api::service_proxy::Leftovers;
 use mooring_core::kube_proxy::snapshot::{ConfigMap, ObjectName, Pod};
 use mooring_core::node::sysctls::Wish;
 use mooring_core::node::{self, RaisedSysctl, Role};
@@ -200,6 +201,12 @@ impl View {
     pub(crate) fn wish(&self) -> Option<Wish> {
         let service_proxy = self.service_proxy.as_ref()?;
         Some(enforce::wish(service_proxy.as_deref()))
+    }
+
+    /// What is to be done about addresses that a former mode ipvs left behind; nothing while nobody has said.
+    pub(crate) fn leftovers(&self) -> Leftovers {
+        let service_proxy = self.service_proxy.as_ref().and_then(Option::as_ref);
+        service_proxy.map_or(Leftovers::Report, |object| object.spec.strict_arp.leftovers)
     }
 
     /// What was raised, and is to be put back one day; `None` while it is not known.

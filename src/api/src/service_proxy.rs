@@ -113,6 +113,11 @@ pub struct StrictArp {
     /// has no ConfigMap that could be edited; what was there before is put back when this object is deleted.
     #[serde(default)]
     pub sysctls: Sysctls,
+    /// What happens to external IPs that a former mode ipvs left on `kube-ipvs0`, where nodes go on answering ARP for them
+    /// beside the one that has them. `RemoveOurs` (default) lets the agents take those away that Mooring handed out, on nodes
+    /// in mode iptables or nftables. `Report` only says so. Those of others are never touched.
+    #[serde(default)]
+    pub leftovers: Leftovers,
 }
 
 /// What happens when strictARP is needed and off.
@@ -176,6 +181,16 @@ pub enum Sysctls {
     Observe,
     /// Raise.
     Enforce,
+}
+
+/// What happens to external IPs that a former mode ipvs left behind.
+#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Leftovers {
+    /// Remove those that Mooring handed out.
+    #[default]
+    RemoveOurs,
+    /// Say so.
+    Report,
 }
 
 /// Where kube-proxy and its configuration are, said by hand. There is one namespace for both, as Pods can only mount

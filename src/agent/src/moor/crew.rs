@@ -38,6 +38,7 @@ pub(super) struct Crew<T> {
     /// What is to be watched, with the holders; on which interface, the links tell.
     watched: BTreeMap<IpAddr, String>,
     peers: BTreeMap<Mac, String>,
+    cleared: BTreeSet<IpAddr>,
     segments: Segments,
     hull: Hull,
     node: Node,
@@ -73,6 +74,7 @@ impl<T: FnMut(Told)> Crew<T> {
             witness: Witness::default(),
             watched: BTreeMap::new(),
             peers: BTreeMap::new(),
+            cleared: BTreeSet::new(),
             segments: Segments::new(tally),
             hull: Hull::default(),
             node: Node {
@@ -144,6 +146,10 @@ impl<T: FnMut(Told)> Crew<T> {
                 self.check = now;
             }
             Order::Peers(peers) => self.peers = peers,
+            Order::Clear(cleared) => {
+                self.cleared = cleared;
+                self.check = now;
+            }
             Order::Look => self.look(now),
             Order::End(..) => {}
         }
@@ -278,6 +284,10 @@ impl<T: FnMut(Told)> Crew<T> {
                 failed.extend(addresses.iter().map(|address| (*address, why.clone())));
             }
             self.hull.sweep(&mut self.host, &orders.bind);
+            // In no other mode is it certain that nobody needs them there.
+            if matches!(self.node.mode, LiveMode::Iptables | LiveMode::Nftables) {
+                self.hull.clear(&mut self.host, &self.cleared);
+            }
         }
         for (address, why) in &failed {
             self.moorings.fail(*address, why.clone(), now);

@@ -244,6 +244,26 @@ impl Hull {
         }
     }
 
+    /// Takes addresses off `kube-ipvs0` that a kube-proxy in mode ipvs left there.
+    pub(super) fn clear(&mut self, host: &mut dyn Host, leftovers: &BTreeSet<IpAddr>) {
+        let Some(link) = self.links.get(IPVS_LINK).copied() else {
+            return;
+        };
+        let there: Vec<IpAddr> = self.on_ipvs_link.intersection(leftovers).copied().collect();
+        for address in there {
+            match host.remove_address(link, address, whole(address)) {
+                Ok(_) => {
+                    info!(ip = %address, "took an address off kube-ipvs0 that a former mode ipvs had left there");
+                    self.on_ipvs_link.remove(&address);
+                }
+                Err(error) => self.complain(
+                    &error,
+                    "this node may answer for it beside the one that has it",
+                ),
+            }
+        }
+    }
+
     /// Renews what an agent before this one left.
     pub(super) fn renew_ours(&mut self, host: &mut dyn Host) -> Result<(), ReadError> {
         self.survey(host)?;

@@ -209,3 +209,17 @@ fn ports_are_closed_once_and_again_when_something_changes() {
         Err("the kernel has no nf_tables".to_owned())
     );
 }
+
+#[test]
+fn of_what_is_left_on_the_ipvs_link_only_ours_goes() {
+    let mut host = host();
+    let all = BTreeSet::from([ip(V4), ip(V6), ip("10.96.0.1")]);
+    surveyed(&host).ensure(&mut host, &all);
+    surveyed(&host).clear(
+        &mut host,
+        &BTreeSet::from([ip(V4), ip(V6), ip("10.77.0.201")]),
+    );
+    assert_eq!(on(&host, IPVS_LINK), [ip("10.96.0.1")]);
+    host.remove_link(&name(IPVS_LINK));
+    surveyed(&host).clear(&mut host, &all);
+}
