@@ -149,7 +149,10 @@ impl Agent {
                 let pods = matches!(heard, Heard::Pods(_));
                 if matches!(
                     heard,
-                    Heard::Addresses(_) | Heard::Pools(_) | Heard::Nodes(_)
+                    Heard::Addresses(_)
+                        | Heard::Pools(_)
+                        | Heard::Nodes(_)
+                        | Heard::ServiceProxy(_)
                 ) {
                     self.duty.heard();
                 }

@@ -10,6 +10,7 @@ fn an_empty_spec_is_the_default() {
     assert_eq!(
         written,
         json!({"strictARP": {
+            "leftovers": "RemoveOurs",
             "managed": "Report",
             "policy": "Enforce",
             "rollout": {"strategy": "Canary"},
