@@ -41,8 +41,7 @@ impl Silences {
         said.is_some()
             && said == silent(remarks)
             && known
-                .announced
-                .as_ref()
+                .announced()
                 .is_some_and(|stands| !stands.is_operators())
     }
 }

@@ -343,7 +343,11 @@ pub(super) fn antrea_pool(pool: &DynamicObject) -> Option<Versioned<AntreaPool>>
 /// An ExternalIP as it is kept; one that stands for no address is none, and said.
 pub(super) fn external_ip(object: &ExternalIP) -> Option<Versioned<Address>> {
     match mooring_api::external_ip::known(object) {
-        Ok(known) => Some(Versioned::of(object, Address(Arc::new(known)))),
+        Ok(mut known) => {
+            // How a node answers decides nothing, and is much at ten thousand addresses.
+            known.announced = known.announced.map(|announced| announced.said.into());
+            Some(Versioned::of(object, Address(Arc::new(known))))
+        }
         Err(error) => {
             tracing::warn!(%error, "external ip left out");
             None

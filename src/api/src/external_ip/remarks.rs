@@ -3,12 +3,13 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource as _;
 use mooring_core::condition::Condition as Decided;
-use mooring_core::external_ip::{Known, Remarks, Said};
+use mooring_core::external_ip::{Announcement, How, Known, Remarks, Said, Seen};
 use mooring_core::ipam::object_name;
 use mooring_core::kube_proxy::snapshot::Timestamp;
+use mooring_core::mooring;
 use serde_json::{Value, json};
 
-use super::{ExternalIP, NoClaim, claim};
+use super::{ExternalIP, ExternalIPStatus, Method, NoClaim, claim};
 use crate::condition::{ConditionType, condition};
 use crate::metadata::{time, timestamp};
 
@@ -28,8 +29,27 @@ pub fn known(object: &ExternalIP) -> Result<Known, NoClaim> {
         claim: claim(object)?,
         planned: object.spec.node.clone(),
         taken_by: status.and_then(|status| status.node.clone()),
-        announced: find(ConditionType::Announced),
+        announced: find(ConditionType::Announced).map(|said| Announcement {
+            said,
+            how: status.and_then(how),
+            seen: find(ConditionType::SingleResponder).map(|single| Seen {
+                single,
+                since: status.and_then(|status| Some(timestamp(&status.seen.as_ref()?.time))),
+            }),
+        }),
         request_met: find(ConditionType::RequestMet),
+    })
+}
+
+fn how(status: &ExternalIPStatus) -> Option<How> {
+    Some(How {
+        interface: status.interface.clone()?,
+        mac: status.mac.clone(),
+        method: match status.method? {
+            Method::Responder => mooring::Method::Responder,
+            Method::Uplink => mooring::Method::Uplink,
+        },
+        since: status.since.as_ref().map(timestamp),
     })
 }
 
@@ -56,22 +76,21 @@ pub fn remarks_status(known: &Known, remarks: &Remarks, now: Timestamp) -> Optio
     if !known.suits(remarks) {
         return None;
     }
-    let decided = |decided: &Option<Decided>, said: &Option<Said>| -> Option<Condition> {
+    let decided = |decided: &Option<Decided>, said: Option<&Said>| -> Option<Condition> {
         let decided = decided.as_ref()?;
         let since = said
-            .as_ref()
             .filter(|said| said.status == decided.status.as_str())
             .map_or(now, |said| said.since);
         Some(condition(decided.clone(), None, time(since)))
     };
     let standing = || {
-        let said = known.announced.as_ref();
+        let said = known.announced();
         said.filter(|said| said.is_operators())
             .map(|said| stands(ConditionType::Announced, said))
     };
     let conditions = [
-        decided(&remarks.request_met, &known.request_met),
-        decided(&remarks.announced, &known.announced).or_else(standing),
+        decided(&remarks.request_met, known.request_met.as_ref()),
+        decided(&remarks.announced, known.announced()).or_else(standing),
     ];
     let conditions: Vec<Condition> = conditions.into_iter().flatten().collect();
     Some(json!({

@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
+use mooring_core::external_ip::{How, Known, Seen};
 use mooring_core::ipam::pool::{PoolId, REUSE_AFTER, Source};
 use mooring_core::kube_proxy::snapshot::Timestamp;
+use mooring_core::mooring::Method;
 use mooring_core::placement::{self, Placement, successors};
 
 use super::{Address, Look, NodeStanding, Obstacle, PoolName, Reason, Role, Step, is_published};
@@ -144,34 +146,92 @@ pub(super) fn reasons(look: &Look, address: IpAddr) -> Vec<Reason> {
     reasons
 }
 
-/// Of an address that a node has taken up, its agent speaks; of another one the decision does.
-fn announcement(look: &Look, address: IpAddr) -> Option<Reason> {
+/// Whether a node answers, and how. The decision speaks as the operator does; what is left to agents stands in the status.
+fn announcement(look: &Look, address: IpAddr) -> Vec<Reason> {
+    let step = |reason, message| Reason::new(Step::Announcement, reason, message);
     let known = look.known(address);
     let taken_by = known.and_then(|known| known.taken_by.as_deref());
-    let said = known.and_then(|known| known.announced.as_ref());
-    if let (Some(node), Some(said)) = (taken_by, said) {
-        return Some(Reason::new(
-            Step::Announcement,
-            if said.status == "True" {
+    let stands = known.and_then(|known| known.announced.as_ref());
+    let said = stands.map(|stands| &stands.said);
+    let decided = look
+        .nodes_seen
+        .then(|| look.decision.announced(&look.snapshot).remove(&address))
+        .flatten();
+    let explained = known.is_some_and(Known::is_explained);
+    let mut reasons = Vec::new();
+    match (decided, taken_by, said) {
+        (Some(decided), Some(_), _) => reasons.push(step(decided.reason, decided.message)),
+        (Some(decided), None, _) => {
+            let message = format!("nobody answers for {address} yet: {}", decided.message);
+            reasons.push(step(decided.reason, message));
+        }
+        (None, Some(node), Some(said)) => {
+            let reason = if said.status == "True" {
                 "Announced"
             } else {
                 "NotAnnounced"
-            },
-            format!(
+            };
+            let message = format!(
                 "node {node} has {address}: {} ({})",
                 said.message, said.reason
-            ),
-        ));
+            );
+            reasons.push(step(reason, message));
+            let how = stands.and_then(|stands| stands.how.as_ref());
+            reasons.extend(how.map(|how| step("Answers", answers(node, address, how))));
+        }
+        (None, None, Some(said)) if explained => {
+            let message = format!(
+                "nobody answers for {address} yet: {} ({})",
+                said.message, said.reason
+            );
+            reasons.push(step("NotAnnounced", message));
+        }
+        (None, ..) => {}
     }
-    if !look.nodes_seen {
-        return None;
-    }
-    let decided = look.decision.announced(&look.snapshot).remove(&address)?;
-    Some(Reason::new(
+    let seen = stands.and_then(|stands| stands.seen.as_ref());
+    reasons.extend(
+        seen.filter(|_| taken_by.is_some())
+            .map(|seen| witnessed(address, seen)),
+    );
+    reasons
+}
+
+fn answers(node: &str, address: IpAddr, how: &How) -> String {
+    let mac = how
+        .mac
+        .as_ref()
+        .map_or_else(String::new, |mac| format!(" with {mac}"));
+    let since = how
+        .since
+        .map_or_else(String::new, |since| format!(" since {since}"));
+    let method = match how.method {
+        Method::Responder => "mooring-agent does (Responder)",
+        Method::Uplink => "the kernel does (Uplink)",
+    };
+    format!(
+        "{node} answers for {address} on {}{mac}{since}: {method}",
+        how.interface
+    )
+}
+
+/// What another node saw on the wire.
+fn witnessed(address: IpAddr, seen: &Seen) -> Reason {
+    let reason = match seen.single.status.as_str() {
+        "True" => "SingleResponder",
+        "False" => "NotSingleResponder",
+        _ => "NotWitnessed",
+    };
+    let since = seen
+        .since
+        .map_or_else(String::new, |since| format!("; so since {since}"));
+    Reason::new(
         Step::Announcement,
-        decided.reason,
-        format!("nobody answers for {address} yet: {}", decided.message),
-    ))
+        reason,
+        format!(
+            "who answers for {address} on the wire: {} ({}){since}",
+            seen.single.message, seen.single.reason
+        ),
+    )
 }
 
 pub(super) fn pool_name(pool: &PoolId) -> PoolName {

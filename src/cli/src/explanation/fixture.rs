@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mooring_core::external_ip::{ClusterNode, Known, Networks, Said, Snapshot, decide};
+use mooring_core::external_ip::{ClusterNode, How, Known, Networks, Said, Seen, Snapshot, decide};
 use mooring_core::ipam::plan::Gate;
 use mooring_core::ipam::pool::{PoolId, PoolObject, PoolSpec};
 use mooring_core::ipam::range::{Family, RangeText};
@@ -13,6 +13,7 @@ use mooring_core::ipam::service::{
     FamilyPolicy, Ingress, Protocol, Service, ServicePort, TrafficPolicy,
 };
 use mooring_core::kube_proxy::snapshot::{ObjectName, Timestamp};
+use mooring_core::mooring::Method;
 use mooring_core::node::{NodeReport, NodeView, Uplink};
 
 use super::{Explanation, Look, Operator, address, service};
@@ -182,12 +183,59 @@ impl Cluster {
             .expect("an ExternalIP");
         let known = Arc::make_mut(known);
         known.taken_by = Some(node.to_owned());
-        known.announced = Some(Said {
-            status: status.to_owned(),
-            reason: reason.to_owned(),
-            message: format!("as the agent on {node} says"),
-            since: self.snapshot.now,
+        known.announced = Some(
+            Said {
+                status: status.to_owned(),
+                reason: reason.to_owned(),
+                message: format!("as the agent on {node} says"),
+                since: self.snapshot.now,
+            }
+            .into(),
+        );
+    }
+
+    /// Lets the status say how the node of an address answers, and what node n2 saw on the wire.
+    pub(crate) fn see(&mut self, address: &str, method: Method, status: &str, reason: &str) {
+        let now = self.snapshot.now;
+        let mut all = self.snapshot.addresses.iter_mut();
+        let known = all
+            .find(|known| known.claim.address == ip(address))
+            .expect("an ExternalIP");
+        let announced = Arc::make_mut(known).announced.as_mut();
+        let announced = announced.expect("what its agent says");
+        announced.how = Some(How {
+            interface: "eth0".to_owned(),
+            mac: Some("02:00:00:00:00:0b".to_owned()),
+            method,
+            since: Some(now.plus_seconds(-600)),
         });
+        announced.seen = Some(Seen {
+            single: Said {
+                status: status.to_owned(),
+                reason: reason.to_owned(),
+                message: "as the witness on n2 says".to_owned(),
+                since: now,
+            },
+            since: Some(now.plus_seconds(-540)),
+        });
+    }
+
+    /// The agent of the planned node says why the node has not taken the address.
+    pub(crate) fn wait(&mut self, address: &str, reason: &str) {
+        let since = self.snapshot.now;
+        let mut all = self.snapshot.addresses.iter_mut();
+        let known = all
+            .find(|known| known.claim.address == ip(address))
+            .expect("an ExternalIP");
+        let known = Arc::make_mut(known);
+        let node = known.planned.as_deref().expect("a planned node");
+        let said = Said {
+            status: "False".to_owned(),
+            reason: reason.to_owned(),
+            message: format!("Node {node} is to have {address}, as its agent says."),
+            since,
+        };
+        known.announced = Some(said.into());
     }
 
     pub(crate) fn look(self) -> Look {
@@ -387,6 +435,34 @@ pub(crate) fn states() -> Vec<(&'static str, Explanation)> {
             cluster.settle();
             cluster.take("10.0.1.1", "n1", "True", "Announced");
             cluster.change("web", |web| annotate(web, annotation::IPS, "10.0.1.300"));
+        }),
+        of("ip-answered", "10.0.1.1", &|cluster| {
+            cluster.service("web", "blue", |_| {});
+            cluster.settle();
+            cluster.take("10.0.1.1", "n1", "True", "Announced");
+            cluster.see("10.0.1.1", Method::Responder, "True", "OneResponder");
+        }),
+        of("ip-answered-twice", "10.0.1.1", &|cluster| {
+            cluster.service("web", "blue", |_| {});
+            cluster.settle();
+            cluster.take("10.0.1.1", "n1", "True", "Announced");
+            cluster.see("10.0.1.1", Method::Uplink, "False", "SeveralResponders");
+        }),
+        of("ip-waits", "10.0.1.1", &|cluster| {
+            cluster.service("web", "blue", |_| {});
+            cluster.settle();
+            cluster.wait("10.0.1.1", "AnsweredElsewhere");
+        }),
+        of("ip-of-silent-node", "10.0.1.1", &|cluster| {
+            cluster.service("web", "blue", |_| {});
+            cluster.settle();
+            cluster.take("10.0.1.1", "n1", "True", "Announced");
+            cluster.see("10.0.1.1", Method::Responder, "False", "NoResponder");
+            cluster.snapshot.nodes.truncate(2);
+            for node in &mut cluster.snapshot.nodes {
+                node.view.ready = false;
+                node.view.reporting = false;
+            }
         }),
         of("ip-resting", "10.0.1.1", &|cluster| {
             cluster.service("web", "blue", |_| {});

@@ -13,6 +13,7 @@ use crate::ipam::reason::{AnnouncedReason, Speaker};
 use crate::ipam::request::Others;
 use crate::ipam::service::Service;
 use crate::kube_proxy::snapshot::{ObjectName, Timestamp};
+use crate::mooring::Method;
 use crate::node::NodeView;
 use crate::placement::Endpoint;
 
@@ -50,10 +51,44 @@ pub struct Known {
     pub planned: Option<String>,
     /// `status.node`: who answers for it.
     pub taken_by: Option<String>,
-    /// The condition `Announced` in its status.
-    pub announced: Option<Said>,
+    /// The condition `Announced` in its status, and more about the same.
+    pub announced: Option<Announcement>,
     /// The condition `RequestMet` in its status.
     pub request_met: Option<Said>,
+}
+
+/// What a status says about who answers for an address. How, and what a witness saw, decides nothing: it is there to be
+/// shown, and left out where nobody looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    /// The condition `Announced`.
+    pub said: Said,
+    /// How the node that has the address answers for it.
+    pub how: Option<How>,
+    /// What another node saw on the wire.
+    pub seen: Option<Seen>,
+}
+
+/// How a node answers for an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct How {
+    /// `status.interface`.
+    pub interface: String,
+    /// `status.mac`.
+    pub mac: Option<String>,
+    /// `status.method`.
+    pub method: Method,
+    /// `status.since`.
+    pub since: Option<Timestamp>,
+}
+
+/// What a witness saw of an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The condition `SingleResponder`, which names the witness and those who answered.
+    pub single: Said,
+    /// `status.seen.time`: since when it sees the same.
+    pub since: Option<Timestamp>,
 }
 
 /// A condition as it stands in a status. The texts may be those of another version.
@@ -67,6 +102,16 @@ pub struct Said {
     pub message: String,
     /// Since when the status is what it is.
     pub since: Timestamp,
+}
+
+impl From<Said> for Announcement {
+    fn from(said: Said) -> Self {
+        Self {
+            said,
+            how: None,
+            seen: None,
+        }
+    }
 }
 
 // === impl Said ===
@@ -106,22 +151,29 @@ impl Known {
     /// which only sees that. What the agent of another node said before the plan changed does not count; where it cannot be
     /// told which node is meant, it is taken for the right one, as two that contradict each other for ever would be worse.
     pub fn is_explained(&self) -> bool {
-        let (Some(planned), Some(said), None) = (&self.planned, &self.announced, &self.taken_by)
+        let (Some(planned), Some(announced), None) =
+            (&self.planned, &self.announced, &self.taken_by)
         else {
             return false;
         };
+        let said = &announced.said;
         said.is_excuse() && said.node().is_none_or(|node| node == planned)
     }
 
     /// Whether its status says already what the operator has to say.
     pub fn says(&self, remarks: &Remarks) -> bool {
-        let same = |said: &Option<Said>, decided: &Option<Condition>| match (said, decided) {
+        let same = |said: Option<&Said>, decided: &Option<Condition>| match (said, decided) {
             (Some(said), Some(decided)) => said.is(decided),
             (None, None) => true,
             _ => false,
         };
-        (remarks.announced.is_none() || same(&self.announced, &remarks.announced))
-            && same(&self.request_met, &remarks.request_met)
+        (remarks.announced.is_none() || same(self.announced(), &remarks.announced))
+            && same(self.request_met.as_ref(), &remarks.request_met)
+    }
+
+    /// The condition `Announced` in its status.
+    pub fn announced(&self) -> Option<&Said> {
+        self.announced.as_ref().map(|announced| &announced.said)
     }
 
     /// Whether the remarks are about the address as it is: nobody took it, let go of it or said why not in the meantime.

@@ -240,12 +240,13 @@ impl World {
         let known = all
             .find(|known| known.claim.address == ip(address))
             .unwrap();
-        Arc::make_mut(known).announced = Some(Said {
+        let said = Said {
             status: condition.status.as_str().to_owned(),
             reason: condition.reason.to_owned(),
             message: condition.message.clone(),
             since,
-        });
+        };
+        Arc::make_mut(known).announced = Some(said.into());
     }
 
     /// Agents do what the plan says.

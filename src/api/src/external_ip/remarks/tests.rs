@@ -39,11 +39,42 @@ fn an_object_says_who_has_it_who_shall_have_it_and_what_is_awaited() {
     })))
     .expect("a claim");
     assert_eq!(taken.taken_by.as_deref(), Some("n2"));
-    let said = taken.announced.expect("what its agent says");
+    let announced = taken.announced.expect("what its agent says");
+    assert_eq!((announced.how, announced.seen), (None, None));
+    let said = announced.said;
     assert!(said.is(&Decided::new(AnnouncedReason::Announced, "It is.")));
     assert!(!said.is(&Decided::new(AnnouncedReason::Announced, "It is not.")));
     assert!(!said.is(&Decided::new(AnnouncedReason::WaitingForNode, "It is.")));
     assert_eq!(said.since, at(2));
+}
+
+#[test]
+fn an_object_says_how_its_node_answers_and_what_a_witness_saw() {
+    let said = |kind: &str, reason: &str| {
+        json!({"type": kind, "status": "True", "reason": reason, "message": "It is.",
+               "lastTransitionTime": "1970-01-01T00:00:02Z"})
+    };
+    let status = json!({
+        "node": "n2",
+        "interface": "eth0",
+        "mac": "02:00:00:00:00:02",
+        "method": "Uplink",
+        "since": "1970-01-01T00:00:01Z",
+        "seen": {"witness": "n3", "time": "1970-01-01T00:00:04Z"},
+        "conditions": [said("Announced", "Announced"), said("SingleResponder", "OneResponder")],
+    });
+    let taken = known(&object(status)).expect("a claim");
+    let announced = taken.announced.expect("what its agent says");
+    let how = How {
+        interface: "eth0".to_owned(),
+        mac: Some("02:00:00:00:00:02".to_owned()),
+        method: mooring::Method::Uplink,
+        since: Some(at(1)),
+    };
+    assert_eq!(announced.how, Some(how));
+    let seen = announced.seen.expect("what a witness says");
+    assert_eq!(seen.since, Some(at(4)));
+    assert_eq!(seen.single.reason, "OneResponder");
 }
 
 #[test]
