@@ -11,6 +11,9 @@ use crate::probe::Mac;
 /// machine was seen to answer 100 ms late.
 const LET_GO: Duration = Duration::from_secs(1);
 
+/// A silence that is told by itself; busy nodes answer late now and then.
+const LONG: Duration = Duration::from_millis(500);
+
 /// One thing that was asked or heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record {
@@ -255,12 +258,22 @@ impl Story {
             let from = Seconds(overlap.from);
             format!("{old} and {new} both answered for {length} ms from {from}")
         }));
-        lines.extend(self.silences.iter().map(|silence| {
+        let (long, short): (Vec<&Silence>, Vec<&Silence>) = self
+            .silences
+            .iter()
+            .partition(|silence| !silence.over || silence.length() >= LONG);
+        lines.extend(long.iter().map(|silence| {
             let length = silence.length().as_millis();
             let from = Seconds(silence.from);
             let end = if silence.over { "" } else { " to the end" };
             format!("nobody answered for {length} ms from {from}{end}")
         }));
+        if let Some(longest) = short.iter().map(|silence| silence.length()).max() {
+            let (times, longest) = (short.len(), longest.as_millis());
+            lines.push(format!(
+                "answers were late {times} times, by {longest} ms at most"
+            ));
+        }
         lines.join("\n  ")
     }
 }

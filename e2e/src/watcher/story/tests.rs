@@ -133,11 +133,12 @@ fn a_part_begins_where_it_is_cut() {
 fn it_is_told_with_names() {
     let names = |mac| (mac == A).then(|| "n1".to_owned());
     assert_eq!(
-        story("aa2..bb").tell(names),
-        "10.77.0.200: asked 7 times
+        story("aa2..bb.......").tell(names),
+        "10.77.0.200: asked 14 times
   n1 answered 3 times, 0.00 s to 0.20 s
   52:54:00:77:00:0c answered 3 times, 0.20 s to 0.60 s
   n1 and 52:54:00:77:00:0c both answered for 0 ms from 0.20 s
-  nobody answered for 201 ms from 0.30 s"
+  nobody answered for 700 ms from 0.70 s to the end
+  answers were late 1 times, by 201 ms at most"
     );
 }
