@@ -38,6 +38,7 @@ mod chores;
 mod copies;
 mod decided;
 mod held;
+mod lapses;
 mod metrics;
 mod notice;
 mod round;
@@ -52,6 +53,7 @@ pub(crate) use metrics::AddressMetrics;
 use batch::Batch;
 use decided::Decided;
 use held::Held;
+use lapses::Lapses;
 use round::EVERYTHING;
 use silences::Silences;
 use source::{Change, Source, Watch};
@@ -110,6 +112,7 @@ struct Addresses {
     held: Held,
     told: Told,
     silences: Silences,
+    lapses: Lapses,
     /// Since when Services wait for an address, by key.
     waiting: HashMap<String, Instant>,
     /// What is not allowed, by the kind of request, with the command that allows it.
@@ -177,6 +180,7 @@ impl Addresses {
             held: Held::default(),
             told: Told::default(),
             silences: Silences::default(),
+            lapses: Lapses::default(),
             waiting: HashMap::new(),
             forbidden: BTreeMap::new(),
             waits: Waits::at_start("external IPs"),
@@ -309,9 +313,10 @@ impl Addresses {
         let urgent = self.stale.take() == Some(Urgency::Now);
         let began = Instant::now();
         let now = jiff::Timestamp::now();
-        let snapshot = self
-            .stores
-            .snapshot(Timestamp::from_unix_seconds(now.as_second()));
+        let snapshot = self.stores.snapshot(
+            &mut self.lapses,
+            Timestamp::from_unix_seconds(now.as_second()),
+        );
         let decided = Decided::on(snapshot);
         let decision = &decided.decision;
         let took = began.elapsed();

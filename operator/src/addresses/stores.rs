@@ -14,6 +14,7 @@ use mooring_core::placement::Endpoint;
 use mooring_core::proxy_mode::antrea::AntreaControllerConfig;
 
 use super::copies::{Copies, Versioned};
+use super::lapses::Lapses;
 use super::source::{Address, AntreaAgent, AntreaPool, Change, OwnPool, Slice, Source, concerns};
 use crate::cache::{Doubt, Effect, Store, Update};
 use crate::survey;
@@ -155,7 +156,7 @@ impl Stores {
     }
 
     /// One look at everything.
-    pub(super) fn snapshot(&self, now: Timestamp) -> Snapshot {
+    pub(super) fn snapshot(&self, lapses: &mut Lapses, now: Timestamp) -> Snapshot {
         let own = self.pools.values().map(|pool| pool.object.clone());
         let antrea = self.antrea_pools.values().map(|pool| pool.object.clone());
         Snapshot {
@@ -171,7 +172,7 @@ impl Stores {
                 .values()
                 .map(|address| Arc::clone(&address.0))
                 .collect(),
-            nodes: self.nodes(),
+            nodes: self.nodes(lapses, now),
             endpoints: self.endpoints(),
             networks: Networks {
                 service_cidrs: self.service_cidrs.values().flatten().cloned().collect(),
@@ -221,13 +222,16 @@ impl Stores {
             .collect()
     }
 
-    fn nodes(&self) -> Vec<ClusterNode> {
+    /// All nodes with what their agents say. `lapses` remembers since when nodes lack something.
+    fn nodes(&self, lapses: &mut Lapses, now: Timestamp) -> Vec<ClusterNode> {
         let reporting = survey::reporting(&self.agents);
         let with_report = |node: &ClusterNode| ClusterNode {
             view: survey::view(&node.view.name, node.view.ready, &self.reports, &reporting),
             ..node.clone()
         };
-        self.nodes.values().map(with_report).collect()
+        let mut nodes: Vec<ClusterNode> = self.nodes.values().map(with_report).collect();
+        lapses.note(&mut nodes, now);
+        nodes
     }
 
     /// Of the Services whose traffic must not leave the node that it arrives on.

@@ -120,6 +120,8 @@ pub fn cluster_node(object: &core::Node) -> Option<ClusterNode> {
         },
         labels: node.labels,
         cordoned: spec.and_then(|spec| spec.unschedulable).unwrap_or(false),
+        silent_since: None,
+        unserved_since: None,
         addresses: addresses
             .into_iter()
             .flatten()

@@ -68,6 +68,8 @@ fn node(number: usize) -> ClusterNode {
             })
             .collect(),
         cordoned: false,
+        silent_since: None,
+        unserved_since: None,
         addresses: vec![IpAddr::from([10, 255, 0, number as u8])],
         pod_cidrs: vec![format!("172.16.{number}.0/24")],
     }

@@ -19,7 +19,7 @@ mod obstacle;
 mod rendezvous;
 
 pub use assignment::{Basis, Nobody, Placement, bound, place};
-pub use candidate::{Candidate, CandidateUplink, EXCLUDE_LABEL};
+pub use candidate::{Candidate, CandidateUplink, EXCLUDE_LABEL, GRACE, is_unserved};
 pub use eligibility::{Berth, Verdict, eligible};
 pub use endpoints::{Endpoint, LocalService};
 pub use obstacle::{Force, Obstacle};

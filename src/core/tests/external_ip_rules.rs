@@ -1,9 +1,12 @@
 //! What is decided about external IPs, rule by rule.
 #![allow(clippy::unwrap_used, reason = "a test from the first line to the last")]
 
+use mooring_core::condition::{Condition, KubeProxyHealthyReason};
+use mooring_core::external_ip::ClusterNode;
 use mooring_core::ipam::plan::Gate;
 use mooring_core::ipam::selector::LabelSelector;
 use mooring_core::ipam::service::TrafficPolicy;
+use mooring_core::kube_proxy::snapshot::Timestamp;
 use mooring_core::proxy_mode::LiveMode;
 
 #[path = "external_ip/world.rs"]
@@ -393,6 +396,60 @@ fn a_node_that_goes_gives_its_addresses_to_others() {
         assert_eq!(known.taken_by.as_deref(), Some("n1"));
         assert_eq!(known.claim, berthed.claim);
         assert_ne!(berthed.node.as_deref(), Some("n1"));
+    }
+}
+
+#[test]
+fn a_node_whose_agent_or_kube_proxy_is_restarted_keeps_its_addresses_and_gets_no_more() {
+    type Change = fn(&mut ClusterNode, Option<Timestamp>);
+    let lapses: [Change; 2] = [
+        |node, since| {
+            node.view.reporting = since.is_none();
+            node.silent_since = since;
+        },
+        |node, since| {
+            let report = node.view.report.as_mut().unwrap();
+            report.conditions = match since {
+                Some(_) => vec![Condition::new(
+                    KubeProxyHealthyReason::NotRunning,
+                    "It is away.",
+                )],
+                None => Vec::new(),
+            };
+            node.unserved_since = since;
+        },
+    ];
+    for lapse in lapses {
+        let mut world = World::default();
+        world.pool("lan", &["10.0.0.1-10.0.0.9"], |_| ());
+        world.service("web", "lan", |_| ());
+        world.settle();
+        world.take_all();
+        let holder = world.known("10.0.0.1").unwrap().planned.clone().unwrap();
+        let now = world.snapshot.now;
+        lapse(world.node(&holder), Some(now));
+        let decision = world.decide();
+        assert!(decision.is_settled(), "{:?}", decision.update);
+        assert_eq!(
+            decision.wake,
+            Some(now.plus_seconds(45)),
+            "it is looked at again in time"
+        );
+        world.service("new", "lan", |_| ());
+        world.settle();
+        assert_ne!(
+            world.known("10.0.0.2").unwrap().planned,
+            Some(holder.clone())
+        );
+        world.wait(45);
+        world.settle();
+        assert_ne!(
+            world.known("10.0.0.1").unwrap().planned,
+            Some(holder.clone())
+        );
+        world.take_all();
+        lapse(world.node(&holder), None);
+        assert!(world.decide().is_settled(), "it does not go back");
     }
 }
 

@@ -54,7 +54,7 @@ fn services_that_have_nothing_to_do_with_addresses_give_no_rise_to_a_look() {
     let cluster = TrafficPolicy::Cluster;
     assert_eq!(stores.apply(service("a", false, cluster)), Effect::None);
     assert_eq!(stores.apply(service("b", true, cluster)), Effect::Objects);
-    let snapshot = stores.snapshot(now());
+    let snapshot = stores.snapshot(&mut Lapses::default(), now());
     assert_eq!(snapshot.services.len(), 1);
     let gone = |name: &str| Change::Services(Update::Gone(format!("default/{name}")));
     assert_eq!(stores.apply(gone("a")), Effect::None);
@@ -68,7 +68,7 @@ fn endpoints_matter_only_where_traffic_must_not_leave_the_node() {
     stores.apply(service("b", true, TrafficPolicy::Local));
     assert_eq!(stores.apply(slice("a", "n1")), Effect::None);
     assert_eq!(stores.apply(slice("b", "n1")), Effect::Objects);
-    let endpoints = stores.snapshot(now()).endpoints;
+    let endpoints = stores.snapshot(&mut Lapses::default(), now()).endpoints;
     assert_eq!(
         endpoints.keys().collect::<Vec<_>>(),
         [&ObjectName::new("default", "b")]
@@ -77,14 +77,14 @@ fn endpoints_matter_only_where_traffic_must_not_leave_the_node() {
 
 #[test]
 fn without_a_service_proxy_nothing_is_published() {
-    let gate = Stores::default().snapshot(now()).gate;
+    let gate = Stores::default().snapshot(&mut Lapses::default(), now()).gate;
     assert!(matches!(gate, Gate::Closed { message } if message.contains("ServiceProxy")));
 }
 
 #[test]
 fn the_configuration_that_antrea_mounts_is_waited_for_and_tells_whether_it_serves() {
     let mut stores = Stores::default();
-    assert!(!stores.snapshot(now()).others.antrea_serves);
+    assert!(!stores.snapshot(&mut Lapses::default(), now()).others.antrea_serves);
     stores.apply(antrea());
     assert!(stores.has_antrea());
     let id = ObjectName::new("kube-system", "antrea-config-1a2b");
@@ -97,14 +97,14 @@ fn the_configuration_that_antrea_mounts_is_waited_for_and_tells_whether_it_serve
     let map = Update::All([(id.to_string(), text)].into());
     stores.apply(Change::AntreaConfig(id, map));
     assert!(stores.doubts(&only).is_empty());
-    assert!(!stores.snapshot(now()).others.antrea_serves);
+    assert!(!stores.snapshot(&mut Lapses::default(), now()).others.antrea_serves);
 }
 
 #[test]
 fn antrea_whose_configuration_says_nothing_is_left_its_services() {
     let mut stores = Stores::default();
     stores.apply(antrea());
-    assert!(stores.snapshot(now()).others.antrea_serves);
+    assert!(stores.snapshot(&mut Lapses::default(), now()).others.antrea_serves);
 }
 
 #[test]

@@ -51,6 +51,8 @@ fn node(name: &str, number: u8) -> ClusterNode {
         },
         labels: BTreeMap::new(),
         cordoned: false,
+        silent_since: None,
+        unserved_since: None,
         addresses: vec![IpAddr::from([10, 0, 0, number])],
         pod_cidrs: vec![format!("10.244.{number}.0/24")],
     }

@@ -8,7 +8,8 @@ use crate::ipam::claim::Claim;
 use crate::ipam::pool::{Pool, PoolId, PoolProblem, PoolSpec};
 use crate::ipam::range::{Addresses, Family};
 use crate::ipam::service::TrafficPolicy;
-use crate::placement::{Berth, Candidate, LocalService};
+use crate::kube_proxy::snapshot::Timestamp;
+use crate::placement::{Berth, Candidate, GRACE, LocalService};
 
 /// A claim once the plan is carried out.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +77,8 @@ pub(super) struct Harbour<'a> {
 
 impl<'a> Harbour<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, pools: &'a [Pool]) -> Self {
-        let candidates: Vec<Candidate> = snapshot.nodes.iter().map(candidate).collect();
+        let nodes = snapshot.nodes.iter();
+        let candidates: Vec<Candidate> = nodes.map(|node| candidate(node, snapshot.now)).collect();
         let subnets = candidates
             .iter()
             .flat_map(|node| &node.uplinks)
@@ -159,8 +161,30 @@ impl<'a> Harbour<'a> {
     }
 }
 
-fn candidate(node: &ClusterNode) -> Candidate {
-    Candidate::of(&node.view, node.labels.clone(), node.cordoned)
+fn candidate(node: &ClusterNode, now: Timestamp) -> Candidate {
+    let briefly = |since: Option<Timestamp>| since.is_some_and(|since| now < grace_ends(since));
+    Candidate {
+        // An agent that never reported is not being restarted.
+        briefly_silent: node.view.report.is_some() && briefly(node.silent_since),
+        briefly_unserved: briefly(node.unserved_since),
+        ..Candidate::of(&node.view, node.labels.clone(), node.cordoned)
+    }
+}
+
+fn grace_ends(since: Timestamp) -> Timestamp {
+    since.plus_seconds(i64::from(GRACE))
+}
+
+/// When the next grace of a node is over, so that its addresses may have to move.
+pub(super) fn next_grace(snapshot: &Snapshot) -> Option<Timestamp> {
+    let nodes = snapshot.nodes.iter();
+    let since = nodes
+        .flat_map(|node| [node.silent_since, node.unserved_since])
+        .flatten();
+    since
+        .map(grace_ends)
+        .filter(|end| *end > snapshot.now)
+        .min()
 }
 
 /// Addresses of the pool that stand for all of it: one for each set of subnets that some of it is in, at most `limit`.

@@ -94,7 +94,11 @@ pub fn decide(snapshot: &Snapshot) -> Decision {
         pools,
         pool_states,
         placements,
-        wake: plan.wake,
+        wake: plan
+            .wake
+            .into_iter()
+            .chain(berths::next_grace(snapshot))
+            .min(),
     }
 }
 

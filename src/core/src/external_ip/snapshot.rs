@@ -195,6 +195,10 @@ pub struct ClusterNode {
     pub labels: BTreeMap<String, String>,
     /// `spec.unschedulable`.
     pub cordoned: bool,
+    /// Since when its agent does not report; `None` if it does, or nobody knows since when.
+    pub silent_since: Option<Timestamp>,
+    /// Since when its kube-proxy does not work; `None` if it does, or nobody knows since when.
+    pub unserved_since: Option<Timestamp>,
     /// The addresses in `status.addresses`.
     pub addresses: Vec<IpAddr>,
     /// `spec.podCIDRs`, as written.

@@ -9,6 +9,11 @@ use crate::node::{NodeView, Uplink};
 /// The label by which Kubernetes keeps load balancers away from a node, with whatever value.
 pub const EXCLUDE_LABEL: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
 
+/// For how many seconds a node may lack its agent, or its kube-proxy, before its addresses move to another one. That is what a
+/// restart takes, also of a busy node. Less than the lifetime of what an agent that is gone has left on an uplink
+/// ([`LIFETIME`](crate::mooring::LIFETIME)).
+pub const GRACE: u32 = 45;
+
 /// A node that may come to own addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Candidate {
@@ -24,10 +29,14 @@ pub struct Candidate {
     pub draining: bool,
     /// Mooring's agent reports from there.
     pub reporting: bool,
+    /// If it does not: it did until a moment ago.
+    pub briefly_silent: bool,
     /// What connects it to others.
     pub uplinks: Vec<CandidateUplink>,
     /// What is wrong with its kube-proxy, if something is.
     pub kube_proxy_problem: Option<String>,
+    /// If something is: it was not until a moment ago.
+    pub briefly_unserved: bool,
     /// Why nothing may be announced from there, if so.
     pub gate: Option<String>,
 }
@@ -62,6 +71,8 @@ impl Candidate {
             cordoned,
             draining: false,
             reporting: view.reporting,
+            briefly_silent: false,
+            briefly_unserved: false,
             uplinks: report.map_or_else(Vec::new, |report| {
                 report.uplinks.iter().map(CandidateUplink::of).collect()
             }),
@@ -69,6 +80,12 @@ impl Candidate {
             gate: message(does_not_answer),
         }
     }
+}
+
+/// Whether something is wrong with the kube-proxy of a node.
+pub fn is_unserved(view: &NodeView) -> bool {
+    let conditions = view.report.iter().flat_map(|report| &report.conditions);
+    conditions.into_iter().any(does_not_serve)
 }
 
 /// A kube-proxy that is only older than its configuration still serves.

@@ -142,12 +142,19 @@ fn of_node(berth: &Berth<'_>, node: &Candidate) -> Vec<Obstacle> {
         obstacles.push(Obstacle::NotReady);
     }
     if !node.reporting {
-        obstacles.push(Obstacle::AgentNotReporting);
+        obstacles.push(if node.briefly_silent && node.ready {
+            Obstacle::AgentRestarting
+        } else {
+            Obstacle::AgentNotReporting
+        });
     }
     obstacles.extend(uplink(berth, node));
     if let Some(message) = &node.kube_proxy_problem {
-        obstacles.push(Obstacle::KubeProxyUnhealthy {
-            message: message.clone(),
+        let message = message.clone();
+        obstacles.push(if node.briefly_unserved && node.ready {
+            Obstacle::KubeProxyRestarting { message }
+        } else {
+            Obstacle::KubeProxyUnhealthy { message }
         });
     }
     if let Some(message) = &node.gate {

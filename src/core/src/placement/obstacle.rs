@@ -35,8 +35,16 @@ pub enum Obstacle {
     NotReady,
     /// Mooring's agent there does not report.
     AgentNotReporting,
+    /// Mooring's agent there has not reported for some seconds, as while it is restarted. The addresses are answered for
+    /// meanwhile.
+    AgentRestarting,
     /// Its kube-proxy does not work, or does not keep up.
     KubeProxyUnhealthy {
+        /// What is known about that.
+        message: String,
+    },
+    /// Its kube-proxy has not worked for some seconds, as while it is restarted. What it has programmed works meanwhile.
+    KubeProxyRestarting {
         /// What is known about that.
         message: String,
     },
@@ -77,6 +85,8 @@ impl Obstacle {
             Self::NotReady => "NotReady",
             Self::AgentNotReporting => "AgentNotReporting",
             Self::KubeProxyUnhealthy { .. } => "KubeProxyUnhealthy",
+            Self::AgentRestarting => "AgentRestarting",
+            Self::KubeProxyRestarting { .. } => "KubeProxyRestarting",
             Self::GateClosed { .. } => "GateClosed",
             Self::ProxyNotProgrammed => "ProxyNotProgrammed",
             Self::Cordoned => "Cordoned",
@@ -98,7 +108,9 @@ impl Obstacle {
             | Self::KubeProxyUnhealthy { .. }
             | Self::GateClosed { .. }
             | Self::ProxyNotProgrammed => Force::YieldsToBetter,
-            Self::Cordoned => Force::TakesNoMore,
+            Self::AgentRestarting | Self::KubeProxyRestarting { .. } | Self::Cordoned => {
+                Force::TakesNoMore
+            }
         }
     }
 }
@@ -137,9 +149,18 @@ impl fmt::Display for Obstacle {
             Self::AgentNotReporting => {
                 f.write_str("mooring-agent does not report from there; see whether its Pod runs")
             }
+            Self::AgentRestarting => f.write_str(
+                "mooring-agent has not reported from there for some seconds, as while it is restarted; it takes no more addresses \
+                 until it does",
+            ),
             Self::KubeProxyUnhealthy { message } => {
                 write!(f, "its kube-proxy is not healthy: {message}")
             }
+            Self::KubeProxyRestarting { message } => write!(
+                f,
+                "its kube-proxy has not been healthy for some seconds, as while it is restarted, so that it takes no more \
+                 addresses: {message}"
+            ),
             Self::GateClosed { message } => {
                 write!(f, "it is not safe to announce from there: {message}")
             }

@@ -60,6 +60,8 @@ pub fn node(name: &str, subnets: &[&str]) -> ClusterNode {
         },
         labels: BTreeMap::new(),
         cordoned: false,
+        silent_since: None,
+        unserved_since: None,
         addresses: Vec::new(),
         pod_cidrs: Vec::new(),
     }

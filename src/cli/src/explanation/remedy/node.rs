@@ -74,13 +74,14 @@ fn of_obstacle(node: &str, obstacle: &Obstacle) -> Remedy {
             )
         }
         Obstacle::NotReady => Remedy::by(format!("see why node {node} is not ready"), describe()),
-        Obstacle::AgentNotReporting => Remedy::by(
+        Obstacle::AgentNotReporting | Obstacle::AgentRestarting => Remedy::by(
             format!("see why the agent on node {node} does not report"),
             format!(
                 "kubectl get pods -A -l app.kubernetes.io/name=mooring-agent --field-selector spec.nodeName={node}"
             ),
         ),
         Obstacle::KubeProxyUnhealthy { .. }
+        | Obstacle::KubeProxyRestarting { .. }
         | Obstacle::GateClosed { .. }
         | Obstacle::ProxyNotProgrammed => Remedy::by(
             format!("see what node {node} reports about its service proxy"),

@@ -72,7 +72,7 @@ fn local(name: &str, nodes: &[&str]) -> LocalService {
 fn every_obstacle_is_named_and_nothing_else() {
     let selector = role("ingress-node");
     type Change = fn(&mut Candidate);
-    let table: [(&[&str], Change); 10] = [
+    let table: [(&[&str], Change); 13] = [
         (&[], |_| ()),
         (&["NotSelected"], |node| node.labels.clear()),
         (&["ExcludedByLabel"], |node| {
@@ -82,11 +82,24 @@ fn every_obstacle_is_named_and_nothing_else() {
         (&["Draining"], |node| node.draining = true),
         (&["NotReady"], |node| node.ready = false),
         (&["AgentNotReporting"], |node| node.reporting = false),
+        (&["AgentRestarting"], |node| {
+            node.reporting = false;
+            node.briefly_silent = true;
+        }),
+        (&["NotReady", "AgentNotReporting"], |node| {
+            node.ready = false;
+            node.reporting = false;
+            node.briefly_silent = true;
+        }),
         (&["NoUplinkInSubnet"], |node| {
             node.uplinks[0].subnets.remove(0);
         }),
         (&["KubeProxyUnhealthy"], |node| {
             node.kube_proxy_problem = Some("it is late".to_owned());
+        }),
+        (&["KubeProxyRestarting"], |node| {
+            node.kube_proxy_problem = Some("it is late".to_owned());
+            node.briefly_unserved = true;
         }),
         (&["GateClosed"], |node| {
             node.gate = Some("arp_ignore".to_owned())
