@@ -152,6 +152,7 @@ fn defaults_are_filled_in(bed: &Bed) {
         "rollout": {"strategy": "Canary"},
         "managed": "Report",
         "sysctls": "Observe",
+        "leftovers": "RemoveOurs",
     });
     let bare = r#"{"apiVersion": "mooring.dev/v1alpha1", "kind": "ServiceProxy", "metadata": {"name": "cluster"}}"#;
     let said = bed.kubectl_with(&["apply", "-f", "-"], bare).unwrap();
