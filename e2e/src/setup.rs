@@ -57,6 +57,11 @@ const KERNEL_PACKAGES: &[&str] = &[
 const DEBIAN_KERNEL: &str = "user-mode-linux";
 
 const IMAGES: &str = include_str!("image/catalog.rs");
+/// The web server's module.
+const WEB: [(&str, &str); 2] = [
+    ("go.mod", include_str!("../web/go.mod")),
+    ("main.go", include_str!("../web/main.go")),
+];
 const KERNEL_CONFIG: &str = include_str!("../kernel/uml.config");
 const KERNEL_PATCH: &str = include_str!("../kernel/xstate.patch");
 const KERNEL_BUILD: &str = include_str!("../kernel/build");
@@ -192,6 +197,28 @@ fn kube_proxy() -> Result<PathBuf> {
     )
 }
 
+/// The web server of the image [`catalog::WEB`].
+///
+/// # Errors
+/// If Go is missing or the build fails.
+pub fn web_server() -> Result<PathBuf> {
+    let go = go()?;
+    let linking = "-s -w";
+    let ingredients = WEB.map(|(_, text)| text.as_bytes());
+    let target = cache::path("web-server", &[&[go.as_bytes()][..], &ingredients].concat());
+    cache::ensure(&target, |partial| {
+        let folder = scratch(partial)?;
+        for (file, text) in WEB {
+            fs::write(folder.join(file), text)?;
+        }
+        let mut command = go_build(&folder, linking, partial);
+        command.arg(".");
+        let log = partial.with_extension("log");
+        cache::run_long("building the web server", "20 seconds", &log, &command)?;
+        Ok(fs::remove_dir_all(folder)?)
+    })
+}
+
 /// A program of the control plane's module.
 fn go_program(name: &str, package: &str, what: &str, usual: &str) -> Result<PathBuf> {
     let go = go()?;
@@ -242,10 +269,11 @@ fn go_build(folder: &Path, linking: &str, out: &Path) -> Command {
 fn images(iptables: Iptables) -> Result<Vec<PathBuf>> {
     let programs = HostPrograms::debian();
     let kube_proxy = kube_proxy()?;
+    let web = web_server()?;
     let images = [
         ("pause", catalog::pause(&programs.busybox)),
         ("busybox", catalog::busybox(&programs.busybox)),
-        ("web", catalog::web(&programs.busybox)),
+        ("web", catalog::web(&web, &programs.busybox)),
         (
             "kube-proxy",
             catalog::kube_proxy(&kube_proxy, &programs, iptables),
@@ -257,8 +285,9 @@ fn images(iptables: Iptables) -> Result<Vec<PathBuf>> {
         .map(|package| format!("{package} {:?}", version(package)))
         .collect();
     let ingredients = format!(
-        "{}\n{}\n{iptables:?}\n{IMAGES}",
+        "{}\n{}\n{}\n{iptables:?}\n{IMAGES}",
         kube_proxy.display(),
+        web.display(),
         versions.join("\n")
     );
     images

@@ -481,14 +481,19 @@ impl Drop for Killed {
     }
 }
 
-/// The child of `unshare` as soon as it is the entrypoint and has a child of its own: the first
+/// The child of `unshare` as soon as it is the entrypoint and has a child of its own, or a socket that listens: the first
 /// thing that an entrypoint does is to set its traps.
 fn process_1_of(unshare: u32) -> Option<Pid> {
     let children = |pid: &str| fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok();
     let child = children(&unshare.to_string())?;
     let pid = child.split_whitespace().next()?;
     let command = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-    let started = matches!(command.trim(), "busybox" | "entrypoint") && !children(pid)?.is_empty();
+    let started = match command.trim() {
+        "busybox" => !children(pid)?.is_empty(),
+        "web" => fs::read_to_string(format!("/proc/{pid}/net/tcp6"))
+            .is_ok_and(|sockets| sockets.contains(" 0A ")),
+        _ => false,
+    };
     started.then(|| Pid::from_raw(pid.parse().unwrap()))
 }
 
@@ -527,7 +532,8 @@ fn skip(reason: &str) {
 #[test]
 fn as_process_1_pause_and_web_stop_when_asked() {
     let busybox = Path::new("/bin/busybox");
-    for image in [catalog::pause(busybox), catalog::web(busybox)] {
+    let server = testbed::setup::web_server().unwrap();
+    for image in [catalog::pause(busybox), catalog::web(&server, busybox)] {
         let scratch = Scratch::new();
         let Some(container) = Container::start(&image, &scratch) else {
             return;
@@ -545,7 +551,8 @@ fn as_process_1_pause_and_web_stop_when_asked() {
 #[test]
 fn web_tells_its_host_name() {
     let scratch = Scratch::new();
-    let image = catalog::web(Path::new("/bin/busybox"));
+    let server = testbed::setup::web_server().unwrap();
+    let image = catalog::web(&server, Path::new("/bin/busybox"));
     let Some(container) = Container::start(&image, &scratch) else {
         return;
     };

@@ -93,14 +93,15 @@ pub fn busybox(busybox: &Path) -> Image {
         .entrypoint(["/bin/sh"])
 }
 
-/// Answers every `GET /` with its host name, which is the Pod's name.
-pub fn web(busybox: &Path) -> Image {
+/// Answers every `GET /` with its host name, which is the Pod's name. `program` is the static server of `e2e/web`; the
+/// usual small programs are there as well.
+pub fn web(program: &Path, busybox: &Path) -> Image {
     let image = with_busybox(Image::builder(WEB), busybox);
     links(image, APPLETS, "/bin", "busybox")
         .dir("/tmp")
-        .text("/entrypoint", WEB_ENTRYPOINT, 0o755)
+        .file(program, "/web")
         .env("PORT", WEB_PORT.to_string())
-        .entrypoint(["/entrypoint"])
+        .entrypoint(["/web"])
 }
 
 /// kube-proxy with the programs that it calls in each of its modes.
@@ -228,17 +229,6 @@ const APPLETS: &[&str] = &[
     "wget",
     "xargs",
 ];
-
-/// The server is a child, as process 1 would not get the signal that ends it: a Pod would take
-/// its whole grace period to stop. The trap comes first, for a Pod that is stopped as it starts.
-const WEB_ENTRYPOINT: &str = "\
-#!/bin/sh
-trap 'exit 0' TERM INT
-mkdir -p /tmp/www
-hostname > /tmp/www/index.html
-busybox httpd -f -p \"$PORT\" -h /tmp/www &
-wait $!
-";
 
 /// ipset reads `tcp:80` with it: without it no entry can be added, and kube-proxy in ipvs mode
 /// refuses every connection to an external address.
