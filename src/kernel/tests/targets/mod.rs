@@ -22,7 +22,7 @@ fn some_of(family: IpFamily) -> Vec<ServiceTarget> {
         target(one, IpvsProtocol::Tcp, 443),
         target(one, IpvsProtocol::Udp, 53),
         target(other, IpvsProtocol::Tcp, 65535),
-        target(other, IpvsProtocol::Sctp, 9),
+        target(other, IpvsProtocol::Udp, 9),
     ]
 }
 
@@ -132,8 +132,8 @@ fn rules_with_other_conditions_are_passed_over() {
                 "-p tcp -d ADDRESS --dport 94",
                 "-p tcp -d ADDRESS -j KUBE-SVC-A",
                 "-p udp -d ADDRESS --sport 95 -j KUBE-SVC-A",
-                "-p sctp -d ADDRESS --sport 96 -j KUBE-SVC-A",
-                "-p sctp -d ADDRESS ! --dport 97 -j KUBE-SVC-A",
+                "-p udp -d ADDRESS --dport 96 --sport 9 -j KUBE-SVC-A",
+                "-p udp -d ADDRESS ! --dport 97 -j KUBE-SVC-A",
                 "-d ADDRESS -j KUBE-SVC-A",
                 "-p tcp --dport 98 -j KUBE-SVC-A",
                 "-m addrtype --dst-type LOCAL -j KUBE-SVC-A",
