@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::{
-    Address, ArpSetting, Conf, DefaultRoute, Facility, Filtered, Host, InterfaceName, IpFamily,
-    IpvsDestination, IpvsMatch, IpvsService, Link, MacAddress, NewAddress, NftChain, NftFamily,
-    NftTable, OsError, PortFilter, Put, ReadError, Removed, ServiceTarget, Sysctl, SysctlError,
-    WriteError, Writing, Written,
+    Address, ArpSetting, Conf, DefaultRoute, Facility, Filtered, Host, HostRoute, InterfaceName,
+    IpFamily, IpvsDestination, IpvsMatch, IpvsService, Link, MacAddress, NewAddress, NftChain,
+    NftFamily, NftTable, OsError, PortFilter, Put, ReadError, Removed, ServiceTarget, Sysctl,
+    SysctlError, WriteError, Writing, Written,
 };
 
 /// A kernel in memory, for tests of whoever uses a [`Host`]. It starts as a fresh network namespace does, with nothing but
@@ -18,6 +18,7 @@ pub struct FakeHost {
     next_index: u32,
     addresses: Vec<Address>,
     routes: BTreeMap<IpFamily, BTreeSet<DefaultRoute>>,
+    host_routes: BTreeSet<HostRoute>,
     /// None while the module is not loaded.
     ipvs: Option<BTreeMap<IpvsMatch, Balanced>>,
     /// By the index of the link, 0 for `all`: a renamed link keeps its own.
@@ -62,6 +63,7 @@ impl FakeHost {
             next_index: 2,
             addresses: Vec::new(),
             routes: BTreeMap::new(),
+            host_routes: BTreeSet::new(),
             ipvs: None,
             sysctls: BTreeMap::new(),
             nft: Some(BTreeMap::new()),
@@ -112,6 +114,7 @@ impl FakeHost {
             for routes in self.routes.values_mut() {
                 routes.retain(|route| route.link != index);
             }
+            self.host_routes.retain(|route| route.link != index);
             for link in self.links.values_mut() {
                 link.controller = link.controller.filter(|controller| *controller != index);
             }
@@ -142,6 +145,13 @@ impl FakeHost {
     pub fn add_default_route(&mut self, family: IpFamily, route: DefaultRoute) {
         if self.links.contains_key(&route.link) {
             self.routes.entry(family).or_default().insert(route);
+        }
+    }
+
+    /// Adds a route to one address. One whose link is not there is dropped.
+    pub fn add_host_route(&mut self, route: HostRoute) {
+        if self.links.contains_key(&route.link) {
+            self.host_routes.insert(route);
         }
     }
 
@@ -357,6 +367,11 @@ impl Host for FakeHost {
     fn default_routes(&self, family: IpFamily) -> Result<Vec<DefaultRoute>, ReadError> {
         let routes = self.routes.get(&family);
         Ok(routes.into_iter().flatten().copied().collect())
+    }
+
+    fn host_routes(&self, family: IpFamily) -> Result<Vec<HostRoute>, ReadError> {
+        let of = |route: &&HostRoute| route.ip.is_ipv4() == (family == IpFamily::V4);
+        Ok(self.host_routes.iter().filter(of).copied().collect())
     }
 
     fn ipvs_services(&self) -> Result<Facility<Vec<IpvsService>>, ReadError> {

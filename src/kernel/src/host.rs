@@ -1,9 +1,9 @@
 use std::net::IpAddr;
 
 use crate::{
-    Address, ArpSetting, DefaultRoute, EffectiveArp, Facility, Filtered, InterfaceName, IpFamily,
-    IpvsDestination, IpvsMatch, IpvsService, Link, NewAddress, NftChain, NftTable, PortFilter, Put,
-    ReadError, Removed, ServiceTarget, Sysctl, SysctlError, WriteError, Written,
+    Address, ArpSetting, DefaultRoute, EffectiveArp, Facility, Filtered, HostRoute, InterfaceName,
+    IpFamily, IpvsDestination, IpvsMatch, IpvsService, Link, NewAddress, NftChain, NftTable,
+    PortFilter, Put, ReadError, Removed, ServiceTarget, Sysctl, SysctlError, WriteError, Written,
 };
 
 /// What a node's kernel can be asked, and the few things it can be told. Every call blocks, for milliseconds; whoever is async hands it to a thread.
@@ -59,6 +59,10 @@ pub trait Host {
     /// The default routes of the main table, the preferred first: by metric, then by link. One with several next hops is
     /// there once for each link.
     fn default_routes(&self, family: IpFamily) -> Result<Vec<DefaultRoute>, ReadError>;
+
+    /// The routes of the main table to single addresses, by address and link. One with several next hops is there once for
+    /// each link.
+    fn host_routes(&self, family: IpFamily) -> Result<Vec<HostRoute>, ReadError>;
 
     /// Every virtual service of IPVS, in the order of what they match.
     fn ipvs_services(&self) -> Result<Facility<Vec<IpvsService>>, ReadError>;

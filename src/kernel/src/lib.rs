@@ -50,7 +50,7 @@ pub use packet::{
 };
 pub use port_filter::{Filtered, PortFilter};
 pub use read_error::{ReadError, Reading};
-pub use route::DefaultRoute;
+pub use route::{DefaultRoute, HostRoute};
 pub use service_target::ServiceTarget;
 pub use sysctl::{ArpSetting, Conf, EffectiveArp, Sysctl, SysctlError, Written};
 pub use write_error::{WriteError, Writing};

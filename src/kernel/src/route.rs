@@ -1,5 +1,14 @@
 use std::net::IpAddr;
 
+/// A route to a single address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostRoute {
+    /// The address.
+    pub ip: IpAddr,
+    /// The index of the link that it leaves by.
+    pub link: u32,
+}
+
 /// A route to everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DefaultRoute {

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use mooring_kernel::{
     Address, AddressFlags, AddressScope, ArpSetting, DefaultRoute, EffectiveArp, Facility,
-    Forwarding, InterfaceName, IpFamily, IpvsDestination, IpvsMatch, IpvsProtocol, IpvsService,
-    Lifetime, Link, Monitor, News, NftChain, NftFamily, NftTable, Sysctl, SysctlError, Written,
+    Forwarding, HostRoute, InterfaceName, IpFamily, IpvsDestination, IpvsMatch, IpvsProtocol,
+    IpvsService, Lifetime, Link, Monitor, News, NftChain, NftFamily, NftTable, Sysctl, SysctlError,
+    Written,
 };
 use world::{both, real};
 
@@ -235,6 +236,36 @@ fn default_routes_are_listed_by_metric_and_leave_with_their_link() {
         world.remove_link("up1");
         let left = vec![route(200, "up0")];
         assert_eq!(world.host().default_routes(v4), Ok(left));
+    });
+}
+
+#[test]
+fn routes_to_single_addresses_are_listed_by_address_and_leave_with_their_link() {
+    both("host-routes", |world| {
+        let (v4, v6) = (IpFamily::V4, IpFamily::V6);
+        assert_eq!(world.host().host_routes(v4), Ok(vec![]));
+        for link in ["up0", "up1"] {
+            world.add_link(link);
+            world.set_up(link, 1500);
+        }
+        let links = world.host().links().unwrap();
+        let route = |ip: &str, of: &str| HostRoute {
+            ip: ip.parse().unwrap(),
+            link: links.iter().find(|l| l.name == name(of)).unwrap().index,
+        };
+        let all = [
+            route("10.77.0.200", "up0"),
+            route("10.77.0.201", "up1"),
+            route("fd77::200", "up1"),
+        ];
+        for (route, of) in all.iter().zip(["up0", "up1", "up1"]) {
+            world.add_host_route(of, *route);
+        }
+        assert_eq!(world.host().host_routes(v4), Ok(all[..2].to_vec()));
+        assert_eq!(world.host().host_routes(v6), Ok(all[2..].to_vec()));
+        world.remove_link("up1");
+        assert_eq!(world.host().host_routes(v4), Ok(all[..1].to_vec()));
+        assert_eq!(world.host().host_routes(v6), Ok(vec![]));
     });
 }
 

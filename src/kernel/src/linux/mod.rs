@@ -19,9 +19,9 @@ use std::path::PathBuf;
 pub use monitor::{Monitor, News};
 
 use crate::{
-    Address, DefaultRoute, Facility, Filtered, Host, IpFamily, IpvsDestination, IpvsMatch,
-    IpvsService, Link, NewAddress, NftChain, NftTable, PortFilter, Put, ReadError, Removed,
-    ServiceTarget, Sysctl, SysctlError, WriteError, Written,
+    Address, DefaultRoute, Facility, Filtered, Host, HostRoute, IpFamily, IpvsDestination,
+    IpvsMatch, IpvsService, Link, NewAddress, NftChain, NftTable, PortFilter, Put, ReadError,
+    Removed, ServiceTarget, Sysctl, SysctlError, WriteError, Written,
 };
 
 /// The kernel this process runs on, in the network namespace of the calling thread.
@@ -84,6 +84,10 @@ impl Host for LinuxHost {
 
     fn default_routes(&self, family: IpFamily) -> Result<Vec<DefaultRoute>, ReadError> {
         route::defaults(family)
+    }
+
+    fn host_routes(&self, family: IpFamily) -> Result<Vec<HostRoute>, ReadError> {
+        route::hosts(family)
     }
 
     fn ipvs_services(&self) -> Result<Facility<Vec<IpvsService>>, ReadError> {

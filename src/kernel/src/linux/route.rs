@@ -4,11 +4,12 @@ use netlink_packet_core::{NlasIterator, parse_u32};
 use netlink_sys::protocols::NETLINK_ROUTE;
 
 use super::netlink::Dump;
-use crate::{DefaultRoute, IpFamily, ReadError, Reading};
+use crate::{DefaultRoute, HostRoute, IpFamily, ReadError, Reading};
 
 pub(super) const RTM_NEWROUTE: u16 = 24;
 pub(super) const RTM_DELROUTE: u16 = 25;
 const RTM_GETROUTE: u16 = 26;
+const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
 const RTA_PRIORITY: u16 = 6;
@@ -26,6 +27,24 @@ const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 
 pub(super) fn defaults(family: IpFamily) -> Result<Vec<DefaultRoute>, ReadError> {
+    let routes = dump(family, |payload| {
+        if is_default(payload) {
+            decode(payload)
+        } else {
+            Ok(None)
+        }
+    })?;
+    let mut routes: Vec<DefaultRoute> = routes.into_iter().flatten().collect();
+    routes.sort();
+    routes.dedup();
+    Ok(routes)
+}
+
+/// What `decode` makes of the routes of a family.
+fn dump<T>(
+    family: IpFamily,
+    decode: impl Fn(&[u8]) -> Result<Option<T>, String>,
+) -> Result<Vec<T>, ReadError> {
     let mut payload = [0; HEADER];
     payload[0] = match family {
         IpFamily::V4 => AF_INET,
@@ -37,11 +56,25 @@ pub(super) fn defaults(family: IpFamily) -> Result<Vec<DefaultRoute>, ReadError>
         message_type: RTM_GETROUTE,
         payload: &payload,
     };
-    let routes = dump.run(|kind, payload| match kind {
-        RTM_NEWROUTE if is_default(payload) => decode(payload),
+    dump.run(|kind, payload| match kind {
+        RTM_NEWROUTE => decode(payload),
         _ => Ok(None),
+    })
+}
+
+pub(super) fn hosts(family: IpFamily) -> Result<Vec<HostRoute>, ReadError> {
+    let whole = match family {
+        IpFamily::V4 => 32,
+        IpFamily::V6 => 128,
+    };
+    let routes = dump(family, |payload| {
+        if payload.get(1) == Some(&whole) {
+            decode_host(payload)
+        } else {
+            Ok(None)
+        }
     })?;
-    let mut routes: Vec<DefaultRoute> = routes.into_iter().flatten().collect();
+    let mut routes: Vec<HostRoute> = routes.into_iter().flatten().collect();
     routes.sort();
     routes.dedup();
     Ok(routes)
@@ -83,14 +116,35 @@ fn decode(payload: &[u8]) -> Result<Option<Vec<DefaultRoute>>, String> {
     Ok(Some(ways.collect()))
 }
 
+/// The ways of a route to one address, of the main table.
+fn decode_host(payload: &[u8]) -> Result<Option<Vec<HostRoute>>, String> {
+    let Some(ways) = decode(payload)? else {
+        return Ok(None);
+    };
+    let mut destination = None;
+    for attribute in NlasIterator::new(payload.get(HEADER..).unwrap_or_default()) {
+        let attribute = attribute.map_err(|error| error.to_string())?;
+        if attribute.kind() == RTA_DST {
+            destination = address(attribute.value());
+        }
+    }
+    let ip = destination.ok_or("a route to one address does not name it")?;
+    let routes = ways.into_iter().map(|way| HostRoute { ip, link: way.link });
+    Ok(Some(routes.collect()))
+}
+
 /// The router that an attribute names, if it names one.
 fn router(kind: u16, value: &[u8]) -> Option<IpAddr> {
     match (kind, value) {
-        (RTA_GATEWAY, address) | (RTA_VIA, [_, _, address @ ..]) => match address.len() {
-            4 => <[u8; 4]>::try_from(address).ok().map(IpAddr::from),
-            16 => <[u8; 16]>::try_from(address).ok().map(IpAddr::from),
-            _ => None,
-        },
+        (RTA_GATEWAY, bytes) | (RTA_VIA, [_, _, bytes @ ..]) => address(bytes),
+        _ => None,
+    }
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    match bytes.len() {
+        4 => <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from),
+        16 => <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from),
         _ => None,
     }
 }

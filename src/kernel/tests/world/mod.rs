@@ -9,8 +9,9 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use mooring_kernel::{
-    Address, ArpSetting, DefaultRoute, Facility, FakeHost, Host, InterfaceName, IpFamily,
-    IpvsDestination, IpvsMatch, IpvsService, LinuxHost, NftChain, NftTable, ServiceTarget, Sysctl,
+    Address, ArpSetting, DefaultRoute, Facility, FakeHost, Host, HostRoute, InterfaceName,
+    IpFamily, IpvsDestination, IpvsMatch, IpvsService, LinuxHost, NftChain, NftTable,
+    ServiceTarget, Sysctl,
 };
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -155,6 +156,14 @@ impl World {
                 }
                 run("ip", &words);
             }
+        }
+    }
+
+    /// The link is that of the route.
+    pub(crate) fn add_host_route(&mut self, name: &str, route: HostRoute) {
+        match self {
+            Self::Fake(host) => host.add_host_route(route),
+            Self::Linux(_) => ip(["route", "add", &route.ip.to_string(), "dev", name]),
         }
     }
 

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::{decode, is_default};
-use crate::DefaultRoute;
+use super::{decode, decode_host, is_default};
+use crate::{DefaultRoute, HostRoute};
 
 /// By hand after linux/rtnetlink.h: the start of `default ... metric 7` of the main table, static, unicast.
 const HEADER: &[u8] = &[2, 0, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0];
@@ -66,6 +66,21 @@ fn another_table_and_a_route_to_nowhere_do_not_count() {
 }
 
 #[test]
+fn a_route_to_one_address_names_it() {
+    let mut header = HEADER.to_vec();
+    header[1] = 32;
+    let destination = [8, 0, 1, 0, 10, 77, 0, 200];
+    let message = [&header, TABLE, &destination, LINK].concat();
+    let found = HostRoute {
+        ip: "10.77.0.200".parse().unwrap(),
+        link: 3,
+    };
+    assert_eq!(decode_host(&message), Ok(Some(vec![found])));
+    let nameless = [&header, TABLE, LINK].concat();
+    assert!(decode_host(&nameless).is_err());
+}
+
+#[test]
 fn a_route_to_a_subnet_is_no_default() {
     let mut subnet = HEADER.to_vec();
     subnet[1] = 24;
@@ -76,5 +91,6 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
         let _ = decode(&bytes);
+        let _ = decode_host(&bytes);
     }
 }
