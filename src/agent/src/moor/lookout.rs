@@ -2,6 +2,7 @@
 //! Services, so this has a thread of its own.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,6 +17,8 @@ use mooring_kernel::{
 
 use super::{Moor, Order};
 
+/// The link by which a node's own traffic, and that from outside, gets to Open vSwitch.
+const ANTREA_GATEWAY: &str = "antrea-gw0";
 /// Between two readings: the first while a proxy is about to program what was just published, the last while it is not.
 const GAPS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 /// The gap grows with this part of the time that a question is open.
@@ -88,7 +91,7 @@ pub(super) fn read(host: &dyn Host, question: &Question) -> Programmed {
             Ok(Facility::Absent) => Programmed::Hidden("in tables of legacy iptables".to_owned()),
             found => one(found, "iptables"),
         },
-        LiveMode::AntreaProxyAll => Programmed::Hidden("in Open vSwitch".to_owned()),
+        LiveMode::AntreaProxyAll => antrea(host, wanted),
         LiveMode::Ebpf => Programmed::Hidden("in eBPF programs".to_owned()),
         // Whatever forwards it, forwards it.
         LiveMode::None | LiveMode::Unknown => {
@@ -99,6 +102,31 @@ pub(super) fn read(host: &dyn Host, question: &Question) -> Programmed {
             });
             Programmed::Targets(all.flatten().collect())
         }
+    }
+}
+
+/// Antrea lays a route to each external IP over its gateway, once Open vSwitch knows what to do with the packets; ports are
+/// not told.
+fn antrea(host: &dyn Host, wanted: &BTreeSet<Target>) -> Programmed {
+    let read = || -> Result<BTreeSet<IpAddr>, ReadError> {
+        let links = host.links()?;
+        let gateway = |link: &u32| {
+            let mut links = links.iter().filter(|found| found.index == *link);
+            links.any(|found| found.name.as_os_str() == ANTREA_GATEWAY)
+        };
+        let mut routed = host.host_routes(IpFamily::V4)?;
+        routed.extend(host.host_routes(IpFamily::V6)?);
+        let routed = routed.into_iter().filter(|route| gateway(&route.link));
+        Ok(routed.map(|route| route.ip).collect())
+    };
+    match read() {
+        Ok(routed) => {
+            let here = wanted
+                .iter()
+                .filter(|target| routed.contains(&target.address));
+            Programmed::Targets(here.copied().collect())
+        }
+        Err(error) => Programmed::Failed(error.to_string()),
     }
 }
 

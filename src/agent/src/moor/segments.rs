@@ -166,6 +166,8 @@ impl Segments {
         // The next look opens new ones.
         self.open
             .retain(|segment| !dead.contains(&segment.link.index));
+        // Another interface of this node is nobody else, even if it is on the same segment.
+        overheard.retain(|heard: &Overheard| self.links.iter().all(|link| link.mac != heard.mac));
         overheard
     }
 

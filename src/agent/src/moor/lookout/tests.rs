@@ -1,6 +1,8 @@
 use std::net::IpAddr;
 
-use mooring_kernel::{FakeHost, Forwarding, IpvsDestination, IpvsService};
+use mooring_kernel::{
+    FakeHost, Forwarding, HostRoute, InterfaceName, IpvsDestination, IpvsService,
+};
 
 use super::*;
 
@@ -86,12 +88,27 @@ fn each_mode_is_asked_in_its_own_way() {
         targets(&[V4, V6]),
         "whatever forwards it"
     );
-    for mode in [LiveMode::AntreaProxyAll, LiveMode::Ebpf] {
-        assert!(
-            matches!(read(&host, &question(mode, &[V4])), Programmed::Hidden(_)),
-            "{mode}"
-        );
+    assert!(matches!(
+        read(&host, &question(LiveMode::Ebpf, &[V4])),
+        Programmed::Hidden(_)
+    ));
+}
+
+#[test]
+fn with_antrea_an_address_is_forwarded_once_its_route_leads_to_open_vswitch() {
+    let mut host = FakeHost::new();
+    let question = question(LiveMode::AntreaProxyAll, &[V4, V6]);
+    assert_eq!(read(&host, &question), targets(&[]));
+    let mut add = |name: &str| {
+        let name = InterfaceName::new(name).unwrap();
+        host.add_link(name, "openvswitch").unwrap()
+    };
+    let (gateway, other) = (add("antrea-gw0"), add("eth0"));
+    for (ip, link) in [(V4, gateway), (V6, other)] {
+        let ip = ip.parse().unwrap();
+        host.add_host_route(HostRoute { ip, link });
     }
+    assert_eq!(read(&host, &question), targets(&[V4]));
 }
 
 #[test]
