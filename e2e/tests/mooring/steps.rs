@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testbed::Bed;
 
-use super::{Condition, Mooring, Pod, tree};
+use super::{Condition, Mooring, NAMESPACE, Pod, tree};
 
 impl<'a> Mooring<'a> {
     /// As [`Self::install`], with a ServiceProxy of this spec from the beginning.
@@ -77,6 +77,15 @@ impl<'a> Mooring<'a> {
             self.delete_now(&dead);
         }
         killed
+    }
+
+    /// Replaces the agents, one after the other, as an upgrade does, and waits until that is done.
+    #[track_caller]
+    pub(crate) fn restart_agents(&self) {
+        let restart = ["rollout", "restart", "daemonset/mooring-agent"];
+        let arguments = [&["-n", NAMESPACE][..], &restart].concat();
+        self.bed.kubectl(&arguments).unwrap();
+        self.wait_until_ready();
     }
 
     /// All events of Mooring's, a line each: the object, the type, the reason and the note.
