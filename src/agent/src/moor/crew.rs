@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
 use mooring_core::mooring::{
-    Moorings, Node, Now, Orders, Programmed, Sighting, Standing, Wanted, Watch, Witness,
+    Moorings, Node, Now, Orders, Programmed, Sighting, Standing, Wanted, Watch, Witness, Words,
     open_ports, segment,
 };
 use mooring_core::node::NodeReport;
@@ -130,6 +130,7 @@ impl<T: FnMut(Told)> Crew<T> {
                     self.adopt(now);
                 }
                 self.wanted = Some(wanted);
+                self.check = now;
             }
             Order::Node(report, default_routes) => {
                 let first = self.report.is_none();
@@ -192,7 +193,10 @@ impl<T: FnMut(Told)> Crew<T> {
         let is_right = |seen: &Sighting| seen.is_right(node_of);
         let (ask, seen) = self.witness.tick(self.began.elapsed(), is_right);
         for sending in &ask {
-            self.segments.say(sending);
+            // Whoever could not ask knows nothing.
+            if !self.segments.say(sending) {
+                self.witness.give_up(sending.address, self.began.elapsed());
+            }
         }
         for sighting in seen {
             (self.tell)(Told::Seen(sighting));
@@ -266,15 +270,9 @@ impl<T: FnMut(Told)> Crew<T> {
             self.close_ports(&orders.bind);
             failed.extend(self.hull.bind(&mut self.host, &orders.bind));
             self.hull.ensure(&mut self.host, &orders.ensure);
-            let open: BTreeSet<&str> = if self.wanted.as_ref().is_some_and(Vec::is_empty) {
-                BTreeSet::new()
-            } else {
-                self.node
-                    .uplinks
-                    .iter()
-                    .map(|up| up.name.as_str())
-                    .collect()
-            };
+            let idle = self.wanted.iter().all(Vec::is_empty) && self.watched.is_empty();
+            let uplinks = self.node.uplinks.iter().filter(|_| !idle);
+            let open: BTreeSet<&str> = uplinks.map(|uplink| uplink.name.as_str()).collect();
             let trouble = self.segments.open(&open).clone();
             self.segments.set(&orders.answer, &orders.bind);
             let deaf = orders.answer.iter().filter_map(|(interface, addresses)| {
@@ -293,8 +291,13 @@ impl<T: FnMut(Told)> Crew<T> {
             self.moorings.fail(*address, why.clone(), now);
         }
         for sending in &orders.send {
-            if !failed.contains_key(&sending.address) {
-                self.segments.say(sending);
+            if failed.contains_key(&sending.address) || self.segments.say(sending) {
+                continue;
+            }
+            // Silence after a question that nobody heard is none.
+            if sending.words == Words::Ask {
+                let why = format!("nobody could be asked on {} who has it", sending.interface);
+                self.moorings.fail(sending.address, why, now);
             }
         }
         self.done = Orders {

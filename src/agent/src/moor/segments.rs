@@ -171,51 +171,51 @@ impl Segments {
         overheard
     }
 
-    /// Says something, once.
-    pub(super) fn say(&self, sending: &Sending) {
+    /// Says something, once; tells whether it could.
+    pub(super) fn say(&self, sending: &Sending) -> bool {
         let found = self
             .open
             .iter()
             .find(|open| open.link.name == sending.interface);
-        let Some(segment) = found else { return };
+        let Some(segment) = found else { return false };
         let own = segment.link.mac;
-        match (sending.address, sending.words) {
+        let said = match (sending.address, sending.words) {
             (IpAddr::V4(address), Words::Ask) => {
-                self.send(segment, &segment.arp, &arp::probe(own, address));
+                self.send(segment, &segment.arp, &arp::probe(own, address))
             }
             // Some hosts heed only the one, and some only the other.
             (IpAddr::V4(address), Words::Announce) => {
-                self.send(
-                    segment,
-                    &segment.arp,
-                    &arp::announcement_request(own, address),
-                );
-                self.send(
-                    segment,
-                    &segment.arp,
-                    &arp::announcement_reply(own, address),
-                );
+                let forms = [
+                    arp::announcement_request(own, address),
+                    arp::announcement_reply(own, address),
+                ];
+                forms
+                    .iter()
+                    .all(|frame| self.send(segment, &segment.arp, frame))
             }
             (IpAddr::V6(address), Words::Ask) => {
                 let question = ndp::solicitation(own, Ipv6Addr::UNSPECIFIED, address);
-                self.send(segment, &segment.ndp, &question);
+                self.send(segment, &segment.ndp, &question)
             }
             (IpAddr::V6(address), Words::Announce) => {
-                self.send(segment, &segment.ndp, &ndp::unsolicited(own, address));
+                self.send(segment, &segment.ndp, &ndp::unsolicited(own, address))
             }
-        }
+        };
         match sending.words {
             Words::Ask => &self.tally.questions,
             Words::Announce => &self.tally.announcements,
         }
         .inc();
+        said
     }
 
-    fn send(&self, segment: &Segment, socket: &PacketSocket, frame: &[u8]) {
-        if let Err(error) = socket.send(frame) {
+    fn send(&self, segment: &Segment, socket: &PacketSocket, frame: &[u8]) -> bool {
+        let sent = socket.send(frame);
+        if let Err(error) = &sent {
             self.tally.unsent.inc();
             debug!(iface = segment.link.name, reason = %error, "a frame could not be sent");
         }
+        sent.is_ok()
     }
 }
 

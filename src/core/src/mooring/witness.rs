@@ -123,6 +123,14 @@ impl Witness {
         }
     }
 
+    /// A question about an address could not be asked: this look tells nothing.
+    pub fn give_up(&mut self, address: IpAddr, now: Now) {
+        if let Some(watched) = self.watched.get_mut(&address) {
+            watched.look = None;
+            watched.next = now + UNEASY;
+        }
+    }
+
     /// What is to be asked now, and what was seen. `is_right` says whether that is as it should be; what is not is looked
     /// at again soon.
     pub fn tick(

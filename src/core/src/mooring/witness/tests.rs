@@ -112,6 +112,19 @@ fn what_is_wrong_is_looked_at_again_soon() {
 }
 
 #[test]
+fn whoever_cannot_ask_has_seen_nothing() {
+    let (mut witness, mut now) = (Witness::default(), Duration::ZERO);
+    witness.watch(watch("n1"), now);
+    for _ in 0..3 {
+        now = witness.deadline().unwrap();
+        let (ask, seen) = witness.tick(now, |_| true);
+        assert_eq!((ask.len(), seen.len()), (1, 0));
+        witness.give_up(address(), now);
+    }
+    assert_eq!(now, Duration::from_secs(11));
+}
+
+#[test]
 fn looks_begin_within_a_budget() {
     let mut witness = Witness::default();
     let all = (0..100).map(|last| {
