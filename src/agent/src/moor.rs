@@ -125,3 +125,6 @@ impl Moor {
         let _ = ended.await;
     }
 }
+
+#[cfg(test)]
+mod tests;
