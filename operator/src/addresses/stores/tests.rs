@@ -77,14 +77,21 @@ fn endpoints_matter_only_where_traffic_must_not_leave_the_node() {
 
 #[test]
 fn without_a_service_proxy_nothing_is_published() {
-    let gate = Stores::default().snapshot(&mut Lapses::default(), now()).gate;
+    let gate = Stores::default()
+        .snapshot(&mut Lapses::default(), now())
+        .gate;
     assert!(matches!(gate, Gate::Closed { message } if message.contains("ServiceProxy")));
 }
 
 #[test]
 fn the_configuration_that_antrea_mounts_is_waited_for_and_tells_whether_it_serves() {
     let mut stores = Stores::default();
-    assert!(!stores.snapshot(&mut Lapses::default(), now()).others.antrea_serves);
+    assert!(
+        !stores
+            .snapshot(&mut Lapses::default(), now())
+            .others
+            .antrea_serves
+    );
     stores.apply(antrea());
     assert!(stores.has_antrea());
     let id = ObjectName::new("kube-system", "antrea-config-1a2b");
@@ -97,14 +104,24 @@ fn the_configuration_that_antrea_mounts_is_waited_for_and_tells_whether_it_serve
     let map = Update::All([(id.to_string(), text)].into());
     stores.apply(Change::AntreaConfig(id, map));
     assert!(stores.doubts(&only).is_empty());
-    assert!(!stores.snapshot(&mut Lapses::default(), now()).others.antrea_serves);
+    assert!(
+        !stores
+            .snapshot(&mut Lapses::default(), now())
+            .others
+            .antrea_serves
+    );
 }
 
 #[test]
 fn antrea_whose_configuration_says_nothing_is_left_its_services() {
     let mut stores = Stores::default();
     stores.apply(antrea());
-    assert!(stores.snapshot(&mut Lapses::default(), now()).others.antrea_serves);
+    assert!(
+        stores
+            .snapshot(&mut Lapses::default(), now())
+            .others
+            .antrea_serves
+    );
 }
 
 #[test]
