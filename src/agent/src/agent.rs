@@ -237,6 +237,10 @@ impl Agent {
         self.duty.looked(&report, &observed.kernel.default_routes);
         self.metrics.observed(&report, began.elapsed());
         log_changes(self.report.as_ref(), &report);
+        let former = self.report.as_ref();
+        if former.is_some_and(|former| former.uplinks != report.uplinks) {
+            self.follower.doubt();
+        }
         self.report = Some(report);
         self.looked = Some(Instant::now());
         self.save();

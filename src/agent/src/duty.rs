@@ -184,8 +184,10 @@ impl Duty {
 
     /// When [`Self::act`] has something to do.
     pub(crate) fn due(&self) -> Option<Instant> {
-        let troubled = self.troubled.values().map(|(_, until)| *until).min();
-        [self.due, troubled].into_iter().flatten().min()
+        let now = Instant::now();
+        let pauses = self.troubled.values().map(|(_, until)| *until);
+        let next = pauses.filter(|until| *until > now).min();
+        [self.due, next].into_iter().flatten().min()
     }
 
     fn act_by(&mut self, when: Instant) {
@@ -295,16 +297,18 @@ impl Duty {
             let from = self.former.get(&ip).map(String::as_str);
             let node_of = |mac: Mac| self.peers.get(&mac).map(String::as_str);
             let said = said::said(standing, moored, *at, address, from, node_of)?;
-            if address.says(&said) {
-                return None;
-            }
             What::Said(said)
         } else if self.ordered && address.status.node.as_deref() == Some(&self.node) {
             What::LetGo
         } else {
             return None;
         };
-        let told = self.words.get(&ip).is_some_and(|word| word.what == what);
+        // What was heard may be older than what was said last.
+        let told = match (self.words.get(&ip), &what) {
+            (Some(word), what) => word.what == *what,
+            (None, What::Said(said)) => address.says(said),
+            (None, _) => false,
+        };
         (!told).then_some(what)
     }
 
@@ -327,7 +331,10 @@ impl Duty {
                         .let_go(&address, &now)
                         .await
                         .map(|let_go| match let_go {
-                            LetGo::Done | LetGo::Overtaken | LetGo::Gone => None,
+                            // Until something newer is heard, it need not be done again.
+                            LetGo::Done | LetGo::Overtaken | LetGo::Gone => {
+                                Some(address.resource_version.clone())
+                            }
                         })
                 }
             };
@@ -384,7 +391,8 @@ impl Word {
         let number = |version: &str| version.parse::<u64>().ok();
         let said = match &self.what {
             What::Said(said) => address.says(said),
-            What::LetGo | What::Seen => true,
+            What::LetGo => false,
+            What::Seen => true,
         };
         let later = match &self.version {
             Some(version) => number(&address.resource_version) > number(version),

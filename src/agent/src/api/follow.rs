@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -166,6 +165,7 @@ impl Follower {
                 };
                 if trouble.is_none() && attempts.succeeded() {
                     contact.regained();
+                    contact.doubt();
                     if news.send(Heard::Fine(Source::State).into()).await.is_err() {
                         return;
                     }
@@ -179,6 +179,11 @@ impl Follower {
                 }
             }
         });
+    }
+
+    /// The network of this node changed: the connections of watches may be dead, and nothing would tell.
+    pub(crate) fn doubt(&self) {
+        self.contact.doubt();
     }
 
     /// Follows these ConfigMaps and no others.
@@ -221,7 +226,7 @@ impl Follower {
         let config = config.timeout(u32::try_from(WATCH.as_secs()).unwrap_or(u32::MAX));
         let (news, contact) = (self.news.clone(), self.contact.clone());
         tokio::spawn(async move {
-            let events = watcher(api, config);
+            let events = || watcher(api.clone(), config.clone());
             // It ends with whoever listens.
             let _ = listen(source, events, keep, tell, news, contact).await;
         })
@@ -229,10 +234,11 @@ impl Follower {
     }
 }
 
-/// Keeps the set that a watch tells of, and sends it whenever it changes.
-async fn listen<K, T>(
+/// Keeps the set that a watch tells of, and sends it whenever it changes. `begin` begins the watch, anew when its connection
+/// is in doubt.
+async fn listen<K, T, S>(
     source: Source,
-    events: impl Stream<Item = watcher::Result<Event<K>>>,
+    begin: impl Fn() -> S,
     mut keep: impl FnMut(K) -> Option<T>,
     tell: impl Fn(Vec<T>) -> Heard,
     news: mpsc::Sender<News>,
@@ -241,8 +247,9 @@ async fn listen<K, T>(
 where
     K: Resource<DynamicType = ()>,
     T: Clone + PartialEq,
+    S: Stream<Item = watcher::Result<Event<K>>>,
 {
-    let mut events = pin!(events);
+    let mut events = Box::pin(begin());
     let mut set = Set::default();
     let mut attempts = Attempts::default();
     let mut batch = 0;
@@ -260,7 +267,13 @@ where
                 if let Some(found) = set.news() {
                     news.send(tell(found).into()).await?;
                 }
-                events.next().await
+                tokio::select! {
+                    event = events.next() => event,
+                    () = contact.doubted() => {
+                        events = Box::pin(begin());
+                        continue;
+                    }
+                }
             }
         };
         batch += 1;

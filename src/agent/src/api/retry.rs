@@ -16,9 +16,13 @@ pub(crate) struct Attempts {
     kind: Option<&'static str>,
 }
 
-/// Wakes all that waits for the API server as soon as one request is answered.
+/// Wakes all that waits for the API server as soon as one request is answered, and has watches begun anew when their
+/// connections may be dead.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Contact(Arc<Notify>);
+pub(crate) struct Contact {
+    regained: Arc<Notify>,
+    doubted: Arc<Notify>,
+}
 
 // === impl Attempts ===
 
@@ -48,14 +52,25 @@ impl Attempts {
 impl Contact {
     /// Something was answered that was not before.
     pub(crate) fn regained(&self) {
-        self.0.notify_waiters();
+        self.regained.notify_waiters();
+    }
+
+    /// A connection that nothing is sent over does not notice that it is dead: the network address translation of this
+    /// node forgets it when a link goes down.
+    pub(crate) fn doubt(&self) {
+        self.doubted.notify_waiters();
+    }
+
+    /// Waits until connections are in doubt.
+    pub(crate) async fn doubted(&self) {
+        self.doubted.notified().await;
     }
 
     /// Waits, if it is for the API server not longer than that is away.
     pub(crate) async fn wait(&self, trouble: &Trouble, pause: Duration) {
         let regained = async {
             if trouble.is_unreachable() {
-                self.0.notified().await;
+                self.regained.notified().await;
             } else {
                 std::future::pending::<()>().await;
             }

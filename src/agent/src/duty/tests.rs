@@ -197,4 +197,10 @@ fn a_word_is_remembered_until_the_object_says_it_or_is_later() {
     assert!(!word("7").is_over(&known), "the watch is behind");
     assert!(!word("5").is_over(&known), "nothing has changed since");
     assert!(word("4").is_over(&known), "somebody wrote after it");
+    let let_go = |version: &str| Word {
+        what: What::LetGo,
+        version: Some(version.to_owned()),
+    };
+    assert!(!let_go("5").is_over(&known), "it is not heard yet");
+    assert!(let_go("4").is_over(&known));
 }

@@ -28,9 +28,10 @@ async fn told(events: Vec<watcher::Result<Event<core::ConfigMap>>>) -> Vec<Strin
         Heard::ConfigMap(name, None)
     };
     let keep = |object: core::ConfigMap| Some(object.data.unwrap().len());
-    let events = futures::stream::iter(events);
+    let events = std::cell::RefCell::new(Some(events));
+    let begin = || futures::stream::iter(events.take().unwrap_or_default());
     let contact = Contact::default();
-    listen(Source::Pools, events, keep, tell, sender, contact)
+    listen(Source::Pools, begin, keep, tell, sender, contact)
         .await
         .unwrap();
     let mut told = Vec::new();
@@ -88,4 +89,36 @@ async fn a_thousand_changes_at_once_are_told_a_few_times() {
     events.push(Err(watcher::Error::NoResourceVersion));
     let told = told(events).await;
     assert_eq!(told.len(), 5, "a batch each, and the trouble");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_whose_connection_is_in_doubt_is_begun_anew() {
+    let (sender, mut news) = mpsc::channel(64);
+    let tell =
+        |found: Vec<usize>| Heard::ConfigMap(ObjectName::new("ns", format!("{found:?}")), None);
+    let keep = |object: core::ConfigMap| Some(object.data.unwrap().len());
+    let begun = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counter = std::sync::Arc::clone(&begun);
+    // A connection that gives a list and then nothing any more.
+    let begin = move || {
+        let size = 1 + counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let list = vec![
+            Ok(Event::Init),
+            Ok(Event::InitApply(sized(1, size))),
+            Ok(Event::InitDone),
+        ];
+        futures::stream::iter(list).chain(futures::stream::pending())
+    };
+    let contact = Contact::default();
+    let doubting = contact.clone();
+    let task = tokio::spawn(listen(Source::Pools, begin, keep, tell, sender, contact));
+    for expected in ["[1]", "[2]", "[3]"] {
+        let Some(News::Api(Heard::ConfigMap(name, _))) = news.recv().await else {
+            panic!("no news");
+        };
+        assert_eq!(name.name, expected);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        doubting.doubt();
+    }
+    task.abort();
 }
