@@ -97,6 +97,8 @@ impl<T: FnMut(Told)> Crew<T> {
 
     /// Goes on until it is told to end, or nobody is left to tell it anything.
     pub(super) fn run(mut self) {
+        // Questions are answered without a look at all addresses: there may be thousands of both.
+        let (mut stirred, mut due) = (true, Now::ZERO);
         loop {
             self.waker.clear();
             loop {
@@ -106,16 +108,19 @@ impl<T: FnMut(Told)> Crew<T> {
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => return,
                 }
+                stirred = true;
             }
-            self.act();
-            self.look_out();
-            let due = [self.moorings.deadline(), self.witness.deadline()];
-            let due = due.into_iter().flatten().fold(self.check, Now::min);
+            if std::mem::take(&mut stirred) || self.now() >= due {
+                self.act();
+                self.look_out();
+                let deadlines = [self.moorings.deadline(), self.witness.deadline()];
+                due = deadlines.into_iter().flatten().fold(self.check, Now::min);
+            }
             let patience = due.saturating_sub(self.now());
             let heard = self.segments.listen(&self.waker, patience);
             let now = self.now();
             for Overheard { address, mac } in heard {
-                self.moorings.hear(address, mac, now);
+                stirred |= self.moorings.hear(address, mac, now);
                 self.witness.hear(address, mac);
             }
         }

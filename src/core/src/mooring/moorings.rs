@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::ipam::pool::Ports;
+use crate::proxy_mode::LiveMode;
 use crate::wire::Mac;
 
 use super::Now;
@@ -129,8 +130,15 @@ impl Moorings {
         self.replan(now);
     }
 
-    /// What the node is like now.
-    pub fn look(&mut self, node: Node, now: Now) {
+    /// What the node is like now. While it is not known what handles Services, as when a kube-proxy is replaced, or nothing
+    /// does, what its predecessor has programmed goes on, and so does the way in which addresses are answered for.
+    pub fn look(&mut self, mut node: Node, now: Now) {
+        if matches!(node.mode, LiveMode::Unknown | LiveMode::None) {
+            node.mode = match self.node.mode {
+                LiveMode::Unknown => node.mode,
+                known => known,
+            };
+        }
         if self.node != node {
             self.node = node;
             self.replan(now);
@@ -156,10 +164,10 @@ impl Moorings {
         }
     }
 
-    /// Somebody else, `mac`, answered or spoke for an address.
-    pub fn hear(&mut self, address: IpAddr, mac: Mac, now: Now) {
+    /// Somebody else, `mac`, answered or spoke for an address; tells whether that is of interest.
+    pub fn hear(&mut self, address: IpAddr, mac: Mac, now: Now) -> bool {
         let Some(mooring) = self.berthed.get_mut(&address) else {
-            return;
+            return false;
         };
         match &mut mooring.progress {
             Progress::Holding {
@@ -193,6 +201,7 @@ impl Moorings {
                 };
             }
         }
+        true
     }
 
     /// An order about an address could not be carried out.

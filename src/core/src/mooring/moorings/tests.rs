@@ -293,6 +293,22 @@ fn a_change_of_mode_changes_the_shape_and_not_the_holder() {
 }
 
 #[test]
+fn while_nobody_knows_the_mode_what_was_right_goes_on() {
+    let mut bench = Bench::new(LiveMode::Nftables);
+    bench.moorings.program(programmed(&[ADDRESS]));
+    bench.want(&[ADDRESS]);
+    let held = bench.run(Duration::from_secs(10));
+    bench.words();
+    for mode in [LiveMode::Unknown, LiveMode::None] {
+        bench.moorings.look(node(mode), bench.now);
+        assert_eq!(bench.tick().bind, held.bind, "{mode}");
+        assert_eq!(bench.words(), []);
+    }
+    bench.moorings.look(node(LiveMode::Ipvs), bench.now);
+    assert!(bench.tick().bind.is_empty());
+}
+
+#[test]
 fn a_link_that_goes_down_takes_the_address_with_it_until_the_wire_was_asked_again() {
     let mut bench = Bench::new(LiveMode::Iptables);
     bench.moorings.program(programmed(&[ADDRESS]));
