@@ -18,7 +18,7 @@ use plugin::Cluster;
 use serde_json::json;
 use testbed::Bed;
 use testbed::spec::{Proxy, StrictArp};
-use testbed::watcher::Watcher;
+use testbed::watcher::{Story, Watcher};
 
 /// A pool outside of the nodes' subnets.
 const ROUTED: &str = "routed";
@@ -92,8 +92,8 @@ fn answered(scene: &Scene<'_>) {
     assert_eq!(mooring.known("SafeToAnnounce").status, "True");
     for address in addresses() {
         let holder = mooring.wait_until_held(address);
+        let first = mooring.wait_for_answer(&scene.watcher, address, Story::first_answer);
         let story = scene.watcher.story(address).unwrap();
-        let first = story.first_answer().unwrap();
         // The look before `published` was the last that did not see it.
         assert!(first >= before, "answered before it was published: {story}");
         let what = format!("{address} on {} by {}", holder.node, holder.method);

@@ -18,6 +18,7 @@ use testbed::Bed;
 use testbed::probe::Mac;
 use testbed::protocol::Request;
 use testbed::spec::{Proxy, StrictArp};
+use testbed::watcher::Story;
 
 /// A host on the segment that is no node.
 const STRANGER: &str = "stranger";
@@ -102,9 +103,10 @@ fn foreign_holder(scene: &Scene<'_>) {
     mooring.ip_of(STRANGER, "address del fd77::201/128 dev eth0");
     for address in taken {
         let holder = mooring.wait_until_held(address);
+        let of_holder = |story: &Story| story.first_answer_of(holder.mac, begin);
+        let first = mooring.wait_for_answer(&watcher, address, of_holder);
         let story = watcher.story(address).unwrap();
         mooring.print(&story);
-        let first = story.first_answer_of(holder.mac, begin).unwrap();
         let took = first.saturating_sub(begin);
         println!("  taken {:.1} s after the other let go", took.as_secs_f64());
         assert!(took <= Duration::from_secs(15), "{story}");
@@ -133,8 +135,9 @@ fn unprogrammed(scene: &Scene<'_>) {
     let selector = json!({"spec": {"selector": {"app": "web"}}});
     mooring.merge("service/empty", &selector);
     let holder = mooring.wait_until_held(empty);
+    let first = mooring.wait_for_answer(&watcher, empty, Story::first_answer);
+    let first = first.saturating_sub(begin);
     let story = watcher.story(empty).unwrap();
-    let first = story.first_answer().unwrap().saturating_sub(begin);
     println!(
         "  answered {:.2} s after it had endpoints",
         first.as_secs_f64()

@@ -19,7 +19,7 @@ use plugin::Cluster;
 use serde_json::json;
 use testbed::Bed;
 use testbed::spec::{Proxy, StrictArp};
-use testbed::watcher::Watcher;
+use testbed::watcher::{Story, Watcher};
 
 #[test]
 fn in_nftables_and_iptables_mode_the_address_is_on_one_uplink() {
@@ -126,8 +126,7 @@ fn answered(scene: &Scene<'_>) {
     });
     let programmed = when_programmed(scene.cluster, &scene.watcher, scene.mode, &addresses());
     for (address, holder) in scene.holders() {
-        let story = scene.watcher.story(address).unwrap();
-        let first = story.first_answer().unwrap();
+        let first = mooring.wait_for_answer(&scene.watcher, address, Story::first_answer);
         let what = format!("{address} on {} by {}", holder.node, holder.method);
         let programmed = programmed.get(&(address, holder.node.clone()));
         print_first_answer(&what, published, programmed, first);

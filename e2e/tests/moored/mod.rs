@@ -15,6 +15,7 @@ mod switch;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use testbed::probe::Mac;
@@ -103,6 +104,21 @@ impl Mooring<'_> {
     #[track_caller]
     pub(crate) fn watch(&self, addresses: &[IpAddr]) -> Watcher {
         self.bed.watch("client", addresses).unwrap()
+    }
+
+    /// Waits until an answer was seen that fits, and tells when the first of them was. Its node may have said so before the
+    /// next question was asked.
+    #[track_caller]
+    pub(crate) fn wait_for_answer(
+        &self,
+        watcher: &Watcher,
+        address: IpAddr,
+        first: impl Fn(&Story) -> Option<Duration>,
+    ) -> Duration {
+        let what = format!("an answer for {address} is seen");
+        self.wait_at_most(Duration::from_secs(15), &what, || {
+            first(&watcher.story(address).unwrap())
+        })
     }
 
     /// The name of the host with this MAC.
