@@ -91,7 +91,7 @@ impl Scene<'_> {
     #[track_caller]
     fn under_load(&self, disturb: impl FnOnce()) {
         let begin = self.watcher.now();
-        let clients = addresses().map(|address| (address, self.mooring.ask_steadily(address, 100)));
+        let clients = addresses().map(|address| (address, self.mooring.ask_steadily(address, 50)));
         disturb();
         let reports = clients.map(|(address, client)| (address, client.end()));
         for (address, report) in &reports {

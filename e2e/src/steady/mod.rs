@@ -50,7 +50,9 @@ impl Options {
         let attempts = u64::from(rate) * limit.as_secs();
         Self {
             period: Duration::from_secs(1) / rate.max(1),
-            time_out: Duration::from_secs(2),
+            // A SYN that is lost goes out again after one second and after three (RFC 6298 section 2): on a machine whose
+            // cores are all busy, nodes lose one now and then.
+            time_out: Duration::from_secs(5),
             attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
             threads: 32,
         }

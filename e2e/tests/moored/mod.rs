@@ -27,7 +27,7 @@ pub(crate) use holder::Holder;
 pub(crate) use links::{OnLink, node_mac, on_links, on_uplink};
 pub(crate) use programmed::{print_first_answer, when_programmed};
 pub(crate) use stories::{Tale, tell_all};
-pub(crate) use switch::{RESHAPED, begin_rollout, configure, end_rollout, switch, wait_for_live};
+pub(crate) use switch::switch;
 
 /// The pool, in the nodes' own subnets, of both families.
 pub(crate) const POOL: &str = "lan";
