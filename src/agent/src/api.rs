@@ -27,7 +27,7 @@ pub(crate) use state::{Keeper, Kept};
 pub(crate) use trouble::Trouble;
 
 /// How long a watch lasts before it is started anew. A connection that died without a word is noticed after this.
-const WATCH: Duration = Duration::from_secs(120);
+const WATCH: Duration = Duration::from_secs(30);
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long one request may take that is no watch.
