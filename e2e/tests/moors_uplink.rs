@@ -11,8 +11,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use moored::{
-    Holder, Tale, V4, addresses, node_mac, on_links, on_uplink, print_first_answer, switch,
-    tell_all, when_programmed,
+    Holder, Tale, V4, addresses, node_mac, on_links, on_uplink, print_first_answer, tell_all,
+    when_programmed,
 };
 use mooring::{Mooring, Pod};
 use plugin::Cluster;
@@ -22,9 +22,15 @@ use testbed::spec::{Proxy, StrictArp};
 use testbed::watcher::{Story, Watcher};
 
 #[test]
-fn in_nftables_and_iptables_mode_the_address_is_on_one_uplink() {
+fn in_iptables_and_nftables_mode_the_address_is_on_one_uplink() {
+    for (proxy, mode) in [(Proxy::Iptables, "iptables"), (Proxy::Nftables, "nftables")] {
+        in_mode(proxy, mode);
+    }
+}
+
+fn in_mode(proxy: Proxy, mode: &'static str) {
     let bed = Bed::fixture(env!("CARGO_BIN_EXE_testbed"), "moors-uplink")
-        .proxy(Proxy::Nftables)
+        .proxy(proxy)
         .strict_arp(StrictArp::False)
         .start()
         .unwrap();
@@ -32,15 +38,14 @@ fn in_nftables_and_iptables_mode_the_address_is_on_one_uplink() {
     let mooring = Mooring::install(&cluster.bed);
     mooring.deploy_web();
     mooring.create_lan_pool(&json!({}));
-    let mode = |mode| Scene {
+    let scene = Scene {
         cluster: &cluster,
         mooring,
         watcher: mooring.watch(&addresses()),
         mode,
     };
-    mode("nftables").walk();
-    switch(&cluster, "nftables", "iptables");
-    mode("iptables").walk();
+    scene.walk();
+    drop(scene);
     cluster.bed.down().unwrap();
 }
 

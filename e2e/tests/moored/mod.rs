@@ -11,7 +11,6 @@ mod holder;
 mod links;
 mod programmed;
 mod stories;
-mod switch;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -27,7 +26,6 @@ pub(crate) use holder::Holder;
 pub(crate) use links::{OnLink, node_mac, on_links, on_uplink};
 pub(crate) use programmed::{print_first_answer, when_programmed};
 pub(crate) use stories::{Tale, tell_all};
-pub(crate) use switch::switch;
 
 /// The pool, in the nodes' own subnets, of both families.
 pub(crate) const POOL: &str = "lan";
