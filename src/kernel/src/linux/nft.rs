@@ -1,27 +1,20 @@
 mod compat;
 pub(super) mod element;
+pub(super) mod numbers;
 mod register;
 pub(super) mod rule;
 
 use netlink_packet_core::NlasIterator;
 use netlink_sys::protocols::NETLINK_NETFILTER;
+use numbers::{
+    CHAIN_NAME, CHAIN_TABLE, NFT_MSG_GETCHAIN, NFT_MSG_GETTABLE, NFT_MSG_NEWCHAIN,
+    NFT_MSG_NEWTABLE, TABLE_NAME,
+};
 
 use super::link::until_zero;
 use super::netlink::Dump;
 use crate::{Facility, NftChain, NftFamily, NftTable, ReadError, Reading};
 
-/// `NFNL_SUBSYS_NFTABLES` in the upper byte, then `NFT_MSG_*` (linux/netfilter/nf_tables.h).
-const NFT_MSG_NEWTABLE: u16 = 10 << 8;
-const NFT_MSG_GETTABLE: u16 = 10 << 8 | 1;
-const NFT_MSG_NEWCHAIN: u16 = 10 << 8 | 3;
-const NFT_MSG_GETCHAIN: u16 = 10 << 8 | 4;
-pub(super) const NFT_MSG_NEWRULE: u16 = 10 << 8 | 6;
-pub(super) const NFT_MSG_GETRULE: u16 = 10 << 8 | 7;
-pub(super) const NFT_MSG_NEWSETELEM: u16 = 10 << 8 | 12;
-pub(super) const NFT_MSG_GETSETELEM: u16 = 10 << 8 | 13;
-const NFTA_TABLE_NAME: u16 = 1;
-const NFTA_CHAIN_TABLE: u16 = 1;
-const NFTA_CHAIN_NAME: u16 = 3;
 /// `nfgenmsg`: family, version, resource id.
 const HEADER: usize = 4;
 const EINVAL: i32 = 22;
@@ -78,13 +71,13 @@ pub(super) fn dump<T>(
 }
 
 fn table(payload: &[u8]) -> Result<NftTable, String> {
-    let (family, [name]) = texts(payload, [NFTA_TABLE_NAME])?;
+    let (family, [name]) = texts(payload, [TABLE_NAME])?;
     let name = name.ok_or("a table has no name")?;
     Ok(NftTable { family, name })
 }
 
 fn chain(payload: &[u8]) -> Result<NftChain, String> {
-    let (family, [table, name]) = texts(payload, [NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME])?;
+    let (family, [table, name]) = texts(payload, [CHAIN_TABLE, CHAIN_NAME])?;
     let table = table.ok_or("a chain has no table")?;
     let table = NftTable {
         family,

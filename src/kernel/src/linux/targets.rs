@@ -3,6 +3,10 @@
 use std::path::Path;
 
 use super::legacy;
+use super::nft::numbers::{
+    NFT_MSG_GETRULE, NFT_MSG_GETSETELEM, NFT_MSG_NEWRULE, NFT_MSG_NEWSETELEM, RULE_CHAIN,
+    RULE_TABLE, SET_ELEM_LIST_SET, SET_ELEM_LIST_TABLE,
+};
 use super::nft::{self, element, rule};
 use crate::attributes::put;
 use crate::{Facility, IpFamily, NftFamily, ReadError, Reading, ServiceTarget};
@@ -11,25 +15,17 @@ const KUBE_PROXY_TABLE: &[u8] = b"kube-proxy\0";
 const SERVICE_IPS_MAP: &[u8] = b"service-ips\0";
 const NAT_TABLE: &[u8] = b"nat\0";
 const KUBE_SERVICES_CHAIN: &[u8] = b"KUBE-SERVICES\0";
-/// `NFTA_SET_ELEM_LIST_*`.
-const ELEMENTS_TABLE: u16 = 1;
-const ELEMENTS_SET: u16 = 2;
-/// `NFTA_RULE_*`.
-const RULE_TABLE: u16 = 1;
-const RULE_CHAIN: u16 = 2;
 const ENOENT: i32 = 2;
 
 pub(super) fn nftables(family: IpFamily) -> Result<Facility<Vec<ServiceTarget>>, ReadError> {
     let mut map = header(family);
-    put(&mut map, ELEMENTS_TABLE, KUBE_PROXY_TABLE);
-    put(&mut map, ELEMENTS_SET, SERVICE_IPS_MAP);
+    put(&mut map, SET_ELEM_LIST_TABLE, KUBE_PROXY_TABLE);
+    put(&mut map, SET_ELEM_LIST_SET, SERVICE_IPS_MAP);
     let listed = nft::dump(
         Reading::NftablesTargets,
-        nft::NFT_MSG_GETSETELEM,
+        NFT_MSG_GETSETELEM,
         &map,
-        |kind, payload| {
-            (kind == nft::NFT_MSG_NEWSETELEM).then(|| element::targets(payload, family))
-        },
+        |kind, payload| (kind == NFT_MSG_NEWSETELEM).then(|| element::targets(payload, family)),
     );
     Ok(match or_nothing(listed)? {
         Facility::Absent => Facility::Absent,
@@ -48,9 +44,9 @@ pub(super) fn iptables(
     put(&mut chain, RULE_CHAIN, KUBE_SERVICES_CHAIN);
     let listed = nft::dump(
         Reading::IptablesTargets,
-        nft::NFT_MSG_GETRULE,
+        NFT_MSG_GETRULE,
         &chain,
-        |kind, payload| (kind == nft::NFT_MSG_NEWRULE).then(|| rule::target(payload, family)),
+        |kind, payload| (kind == NFT_MSG_NEWRULE).then(|| rule::target(payload, family)),
     );
     let Facility::Present(rules) = or_nothing(listed)? else {
         return Ok(Facility::Absent);

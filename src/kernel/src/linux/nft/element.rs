@@ -3,15 +3,9 @@
 use std::net::IpAddr;
 
 use super::HEADER;
+use super::numbers::{DATA_VALUE, LIST_ELEM, SET_ELEM_KEY, SET_ELEM_LIST_ELEMENTS};
 use crate::attributes::each;
 use crate::{IpFamily, IpvsProtocol, ServiceTarget};
-
-/// `NFTA_SET_ELEM_LIST_ELEMENTS`.
-const LIST_ELEMENTS: u16 = 3;
-/// `NFTA_LIST_ELEM`.
-const LIST_ELEM: u16 = 1;
-const SET_ELEM_KEY: u16 = 1;
-const DATA_VALUE: u16 = 1;
 
 /// The keys of the elements that a message lists. An element without a key is the one for all other keys.
 pub(in crate::linux) fn targets(
@@ -26,7 +20,7 @@ pub(in crate::linux) fn targets(
         targets.push(target(key, family)?);
         Ok(())
     };
-    within(attributes, LIST_ELEMENTS, &mut |elements| {
+    within(attributes, SET_ELEM_LIST_ELEMENTS, &mut |elements| {
         within(elements, LIST_ELEM, &mut |element| {
             within(element, SET_ELEM_KEY, &mut |key| {
                 within(key, DATA_VALUE, &mut take)

@@ -1,5 +1,8 @@
 use std::collections::BTreeMap;
 
+use super::numbers::{
+    NFT_PAYLOAD_NETWORK_HEADER as NETWORK, NFT_PAYLOAD_TRANSPORT_HEADER as TRANSPORT,
+};
 use crate::IpFamily;
 
 /// Which part of a packet a register holds.
@@ -24,8 +27,6 @@ pub(super) struct Registers(BTreeMap<u32, (u32, Part)>);
 impl Part {
     /// What a load takes from the header of the network (base 1) or of the transport (base 2).
     pub(super) fn of_payload(family: IpFamily, base: u32, offset: u32, length: u32) -> Self {
-        const NETWORK: u32 = 1;
-        const TRANSPORT: u32 = 2;
         match (family, base, offset, length) {
             (IpFamily::V4, NETWORK, 16, 4) | (IpFamily::V6, NETWORK, 24, 16) => Self::Destination,
             // Older versions of iptables look here and not at what the kernel found to be the transport.

@@ -5,39 +5,17 @@ use std::net::IpAddr;
 
 use super::HEADER;
 use super::compat::{self, Condition};
+use super::numbers::{
+    BITWISE_DREG, BITWISE_LEN, BITWISE_MASK, BITWISE_SREG, BITWISE_XOR, CMP_DATA, CMP_OP, CMP_SREG,
+    DATA_VALUE, DATA_VERDICT, EXPR_DATA, EXPR_NAME, IMMEDIATE_DATA, LIST_ELEM, META_DREG, META_KEY,
+    NFT_CMP_EQ, NFT_GOTO, NFT_JUMP, NFT_META_L4PROTO, PAYLOAD_BASE, PAYLOAD_DREG, PAYLOAD_LEN,
+    PAYLOAD_OFFSET, RULE_EXPRESSIONS, VERDICT_CHAIN, VERDICT_CODE,
+};
 use super::register::{Part, Registers};
 use crate::attributes::each;
 use crate::linux::link::until_zero;
 use crate::{IpFamily, IpvsProtocol, ServiceTarget};
 
-const RULE_EXPRESSIONS: u16 = 4;
-const LIST_ELEM: u16 = 1;
-const EXPR_NAME: u16 = 1;
-const EXPR_DATA: u16 = 2;
-const DATA_VALUE: u16 = 1;
-const DATA_VERDICT: u16 = 2;
-const VERDICT_CODE: u16 = 1;
-const VERDICT_CHAIN: u16 = 2;
-const NFT_JUMP: i32 = -3;
-const NFT_GOTO: i32 = -4;
-/// Of a load of the payload: its base and offset and length, and the register that it goes to.
-const PAYLOAD_DREG: u16 = 1;
-const PAYLOAD_BASE: u16 = 2;
-const PAYLOAD_OFFSET: u16 = 3;
-const PAYLOAD_LEN: u16 = 4;
-const META_DREG: u16 = 1;
-const META_KEY: u16 = 2;
-const NFT_META_L4PROTO: u32 = 16;
-const CMP_SREG: u16 = 1;
-const CMP_OP: u16 = 2;
-const CMP_DATA: u16 = 3;
-const NFT_CMP_EQ: u32 = 0;
-const BITWISE_SREG: u16 = 1;
-const BITWISE_DREG: u16 = 2;
-const BITWISE_LEN: u16 = 3;
-const BITWISE_MASK: u16 = 4;
-const BITWISE_XOR: u16 = 5;
-const IMMEDIATE_DATA: u16 = 2;
 /// Where traffic to a Service is handled: since 1.24 external addresses in EXT, before in FW, and in XLB where only local
 /// endpoints count.
 const CHAINS: [&[u8]; 4] = [b"KUBE-SVC-", b"KUBE-EXT-", b"KUBE-FW-", b"KUBE-XLB-"];

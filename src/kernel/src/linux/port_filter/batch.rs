@@ -8,11 +8,10 @@ use netlink_sys::{Socket, SocketAddr};
 use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::linux::change::{self, Verdict};
+use crate::linux::nft::numbers::NFNL_SUBSYS_NFTABLES;
 use crate::linux::question::{self, SEQUENCE};
 use crate::{NftFamily, WriteError, Writing};
 
-/// `NFNL_SUBSYS_NFTABLES`, linux/netfilter/nfnetlink.h.
-const NFTABLES: u16 = 10;
 const NFNL_MSG_BATCH_BEGIN: u16 = 0x10;
 const NFNL_MSG_BATCH_END: u16 = 0x11;
 const HEADER: usize = 16;
@@ -41,11 +40,11 @@ impl Batch {
         batch
     }
 
-    /// Appends a message of the number `message`, `NFT_MSG_*`, about the table's family. `NLM_F_REQUEST` goes without saying.
+    /// Appends a message of the type `message`, `NFT_MSG_*`, about the table's family. `NLM_F_REQUEST` goes without saying.
     pub(super) fn push(&mut self, message: u16, flags: u16, attributes: &[u8]) {
         let mut payload = vec![NftFamily::Inet.number(), 0, 0, 0];
         payload.extend(attributes);
-        self.append(NFTABLES << 8 | message, flags, &payload);
+        self.append(message, flags, &payload);
     }
 
     fn append(&mut self, message_type: u16, flags: u16, payload: &[u8]) {
@@ -94,7 +93,7 @@ fn send(bytes: &[u8]) -> io::Result<Socket> {
 
 /// `nfgenmsg` of the messages around: of no family, and as the resource the subsystem.
 fn edge() -> [u8; 4] {
-    let [high, low] = NFTABLES.to_be_bytes();
+    let [high, low] = NFNL_SUBSYS_NFTABLES.to_be_bytes();
     [0, 0, high, low]
 }
 

@@ -3,47 +3,19 @@
 
 use crate::IpFamily;
 use crate::attributes::{nest, put};
+use crate::linux::nft::numbers::{
+    CMP_DATA, CMP_OP, CMP_SREG, CT_DREG, CT_KEY, DATA_VALUE, DATA_VERDICT, EXPR_DATA, EXPR_NAME,
+    IMMEDIATE_DATA, IMMEDIATE_DREG, LIST_ELEM, LOOKUP_SET, LOOKUP_SREG, META_DREG, META_KEY,
+    NF_ACCEPT, NF_DROP, NFT_CMP_EQ, NFT_CT_DIRECTION, NFT_GOTO, NFT_META_L4PROTO, NFT_META_NFPROTO,
+    NFT_PAYLOAD_NETWORK_HEADER, NFT_PAYLOAD_TRANSPORT_HEADER, NFT_REG_VERDICT, NFT_REG32_00,
+    NFT_REJECT_ICMPX_PORT_UNREACH, NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_TCP_RST, PAYLOAD_BASE,
+    PAYLOAD_DREG, PAYLOAD_LEN, PAYLOAD_OFFSET, REJECT_ICMP_CODE, REJECT_TYPE, VERDICT_CHAIN,
+    VERDICT_CODE,
+};
 
-const LIST_ELEM: u16 = 1;
-const EXPR_NAME: u16 = 1;
-const EXPR_DATA: u16 = 2;
-const META_DREG: u16 = 1;
-const META_KEY: u16 = 2;
-const NFT_META_NFPROTO: u32 = 15;
-const NFT_META_L4PROTO: u32 = 16;
-const PAYLOAD_DREG: u16 = 1;
-const PAYLOAD_BASE: u16 = 2;
-const PAYLOAD_OFFSET: u16 = 3;
-const PAYLOAD_LEN: u16 = 4;
-const NETWORK_HEADER: u32 = 1;
-const TRANSPORT_HEADER: u32 = 2;
-const CT_DREG: u16 = 1;
-const CT_KEY: u16 = 2;
-const NFT_CT_DIRECTION: u32 = 1;
 const IP_CT_DIR_REPLY: u8 = 1;
-const CMP_SREG: u16 = 1;
-const CMP_OP: u16 = 2;
-const CMP_DATA: u16 = 3;
-const NFT_CMP_EQ: u32 = 0;
-const LOOKUP_SET: u16 = 1;
-const LOOKUP_SREG: u16 = 2;
-const IMMEDIATE_DREG: u16 = 1;
-const IMMEDIATE_DATA: u16 = 2;
-const DATA_VALUE: u16 = 1;
-const DATA_VERDICT: u16 = 2;
-const VERDICT_CODE: u16 = 1;
-const VERDICT_CHAIN: u16 = 2;
-const NFT_REG_VERDICT: u32 = 0;
-const NF_DROP: i32 = 0;
-const NF_ACCEPT: i32 = 1;
-const NFT_GOTO: i32 = -4;
-const REJECT_TYPE: u16 = 1;
-const REJECT_ICMP_CODE: u16 = 2;
-const NFT_REJECT_TCP_RST: u32 = 1;
-const NFT_REJECT_ICMPX_UNREACH: u32 = 2;
-const NFT_REJECT_ICMPX_PORT_UNREACH: u8 = 1;
-/// `NFT_REG32_00`: the first of the registers of four bytes. What is longer takes the next ones, too.
-const FIRST: u32 = 8;
+/// What is longer than four bytes takes the next registers, too.
+const FIRST: u32 = NFT_REG32_00;
 const NFPROTO_IPV4: u8 = 2;
 const NFPROTO_IPV6: u8 = 10;
 
@@ -72,7 +44,7 @@ impl Rule {
     pub(super) fn for_address_in(self, family: IpFamily, set: &str) -> Self {
         let (offset, length) = destination(family);
         self.of_family(family)
-            .payload(NETWORK_HEADER, offset, length, FIRST)
+            .payload(NFT_PAYLOAD_NETWORK_HEADER, offset, length, FIRST)
             .lookup(FIRST, set)
     }
 
@@ -81,9 +53,9 @@ impl Rule {
         let (offset, length) = destination(family);
         let next = FIRST + length / 4;
         self.of_family(family)
-            .payload(NETWORK_HEADER, offset, length, FIRST)
+            .payload(NFT_PAYLOAD_NETWORK_HEADER, offset, length, FIRST)
             .meta(NFT_META_L4PROTO, next)
-            .payload(TRANSPORT_HEADER, 2, 2, next + 1)
+            .payload(NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, next + 1)
             .lookup(FIRST, set)
     }
 
@@ -103,7 +75,7 @@ impl Rule {
 
     /// Of a type of ICMP; of which version is another condition.
     pub(super) fn of_icmp_type(self, number: u8) -> Self {
-        self.payload(TRANSPORT_HEADER, 0, 1, FIRST)
+        self.payload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, FIRST)
             .equal(FIRST, number)
     }
 

@@ -32,38 +32,16 @@ use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE};
 use super::batch::Batch;
 use super::rule::{Rule, text};
 use crate::attributes::{nest, put};
+use crate::linux::nft::numbers::{
+    CHAIN_HOOK, CHAIN_NAME, CHAIN_POLICY, CHAIN_TABLE, CHAIN_TYPE, DATA_VALUE, HOOK_HOOKNUM,
+    HOOK_PRIORITY, LIST_ELEM, NF_ACCEPT, NFT_MSG_DELTABLE, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE,
+    NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, NFT_MSG_NEWTABLE, RULE_CHAIN, RULE_EXPRESSIONS, RULE_TABLE,
+    SET_ELEM_KEY, SET_ELEM_LIST_ELEMENTS, SET_ELEM_LIST_SET, SET_ELEM_LIST_TABLE, SET_ID,
+    SET_KEY_LEN, SET_KEY_TYPE, SET_NAME, SET_TABLE, TABLE_NAME,
+};
 use crate::{IpFamily, IpvsProtocol, PortFilter};
 
-const NFT_MSG_NEWTABLE: u16 = 0;
-const NFT_MSG_DELTABLE: u16 = 2;
-const NFT_MSG_NEWCHAIN: u16 = 3;
-const NFT_MSG_NEWRULE: u16 = 6;
-const NFT_MSG_NEWSET: u16 = 9;
-const NFT_MSG_NEWSETELEM: u16 = 12;
-const TABLE_NAME: u16 = 1;
-const CHAIN_TABLE: u16 = 1;
-const CHAIN_NAME: u16 = 3;
-const CHAIN_HOOK: u16 = 4;
-const CHAIN_POLICY: u16 = 5;
-const CHAIN_TYPE: u16 = 7;
-const HOOK_NUMBER: u16 = 1;
-const HOOK_PRIORITY: u16 = 2;
 const NF_INET_LOCAL_IN: u32 = 1;
-const NF_ACCEPT: u32 = 1;
-const RULE_TABLE: u16 = 1;
-const RULE_CHAIN: u16 = 2;
-const RULE_EXPRESSIONS: u16 = 4;
-const SET_TABLE: u16 = 1;
-const SET_NAME: u16 = 2;
-const SET_KEY_TYPE: u16 = 4;
-const SET_KEY_LEN: u16 = 5;
-const SET_ID: u16 = 10;
-const LIST_TABLE: u16 = 1;
-const LIST_SET: u16 = 2;
-const LIST_ELEMENTS: u16 = 3;
-const LIST_ELEM: u16 = 1;
-const ELEM_KEY: u16 = 1;
-const DATA_VALUE: u16 = 1;
 
 const TABLE: &str = "mooring";
 const INPUT: &str = "input";
@@ -207,7 +185,7 @@ fn chain(name: &str) -> Vec<u8> {
     text(&mut message, CHAIN_NAME, name);
     if name == INPUT {
         nest(&mut message, CHAIN_HOOK, |hook| {
-            put(hook, HOOK_NUMBER, &NF_INET_LOCAL_IN.to_be_bytes());
+            put(hook, HOOK_HOOKNUM, &NF_INET_LOCAL_IN.to_be_bytes());
             put(hook, HOOK_PRIORITY, &PRIORITY.to_be_bytes());
         });
         put(&mut message, CHAIN_POLICY, &NF_ACCEPT.to_be_bytes());
@@ -271,12 +249,12 @@ impl Set {
 
     fn elements(&self, keys: &[Vec<u8>]) -> Vec<u8> {
         let mut message = Vec::new();
-        text(&mut message, LIST_TABLE, TABLE);
-        text(&mut message, LIST_SET, self.name);
-        nest(&mut message, LIST_ELEMENTS, |list| {
+        text(&mut message, SET_ELEM_LIST_TABLE, TABLE);
+        text(&mut message, SET_ELEM_LIST_SET, self.name);
+        nest(&mut message, SET_ELEM_LIST_ELEMENTS, |list| {
             for key in keys {
                 nest(list, LIST_ELEM, |element| {
-                    nest(element, ELEM_KEY, |data| put(data, DATA_VALUE, key));
+                    nest(element, SET_ELEM_KEY, |data| put(data, DATA_VALUE, key));
                 });
             }
         });

@@ -6,8 +6,8 @@ use super::Batch;
 #[test]
 fn a_batch_begins_and_ends_and_asks_for_one_answer_to_its_last_message() {
     let mut batch = Batch::new();
-    batch.push(0, 0x400, &[8, 0, 1, 0, b'a', b'b', b'c', 0]);
-    batch.push(2, 0, &[]);
+    batch.push(10 << 8, 0x400, &[8, 0, 1, 0, b'a', b'b', b'c', 0]);
+    batch.push(10 << 8 | 2, 0, &[]);
     #[rustfmt::skip]
     let expected = [
         20, 0, 0, 0, 0x10, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, // NFNL_MSG_BATCH_BEGIN, NLM_F_REQUEST, 1
