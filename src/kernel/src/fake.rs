@@ -356,7 +356,7 @@ impl Host for FakeHost {
             tables.remove(&table);
             return Ok(Facility::Present(Filtered::Nothing));
         }
-        let chains = ["closed", "input"].map(str::to_owned);
+        let chains = ["closed", "prerouting"].map(str::to_owned);
         tables.insert(table, BTreeSet::from(chains));
         Ok(Facility::Present(match self.rejects {
             true => Filtered::Refusing,

@@ -48,7 +48,7 @@ pub use packet::{
     Ears, FrameCount, GroupChange, OpeningStep, PacketError, PacketSocket, Ready, Received, Waker,
     wait,
 };
-pub use port_filter::{Filtered, PortFilter};
+pub use port_filter::{Filtered, Open, PortFilter};
 pub use read_error::{ReadError, Reading};
 pub use route::{DefaultRoute, HostRoute};
 pub use service_target::ServiceTarget;

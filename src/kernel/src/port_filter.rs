@@ -4,26 +4,34 @@ use std::net::IpAddr;
 use crate::IpvsProtocol;
 
 /// What stays open on addresses of a node that are not its own, such as external IPs on an uplink: without a filter, they
-/// open every listener of the node that is not bound to one address.
+/// open whatever can be reached on every address of the node, which are its listeners that are not bound to one address, and
+/// what a service proxy or a CNI plugin sends on from any of them (`NodePorts`, `hostPorts`).
 ///
-/// It speaks of packets to the node itself, when they have passed what else is done to packets that come in. What a service
-/// proxy or a CNI plugin sends elsewhere before (Services in the modes `iptables` and `nftables`, `NodePorts`, `hostPorts`)
-/// never gets here, and what IPVS takes gets here first.
+/// It looks at packets as they come in, and so at what their sender asked for, before anything sends them elsewhere: at
+/// `prerouting`, after connections are tracked and before the first DNAT. Packets of the node to itself pass there, too,
+/// unless something sent them elsewhere before.
 ///
 /// Of what goes to an address of the filter, let through are:
 ///
-/// - ICMP, for the sake of path MTUs and of neighbours, and echo requests if [`Self::ping`] says so;
-/// - answers to connections that began here: whoever on the node speaks to such an address has it as his own source, too;
-/// - the ports that are named. What the kernel or its other filters make of them is their business.
+/// - ICMP, for the sake of path MTUs and of neighbours, and echo requests if [`Open::ping`] says so;
+/// - answers to connections that began with the address as their source, also one that SNAT gave them: whoever on the node
+///   speaks to such an address has it as his own source, too;
+/// - the ports that are named. What a service proxy, the kernel or its other filters make of them is their business.
 ///
 /// All else is closed, also to connections that are open. To tell answers from questions, the kernel tracks connections,
 /// which it does anyway where there is a service proxy.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct PortFilter {
-    /// The addresses, and the ports that stay open on each. An address that is not there is not looked at. A number of a
-    /// protocol beyond 255 stands for nothing.
-    pub addresses: BTreeMap<IpAddr, BTreeSet<(IpvsProtocol, u16)>>,
-    /// Whether ICMP echo requests to the addresses are answered.
+    /// The addresses, and what stays open on each. An address that is not there is not looked at.
+    pub addresses: BTreeMap<IpAddr, Open>,
+}
+
+/// What stays open on an address.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Open {
+    /// The ports. A number of a protocol beyond 255 stands for nothing.
+    pub ports: BTreeSet<(IpvsProtocol, u16)>,
+    /// Whether ICMP echo requests are answered.
     pub ping: bool,
 }
 
@@ -34,6 +42,7 @@ pub enum Filtered {
     Nothing,
     /// Closed ports are as ones that nobody listens to: a TCP reset, or ICMP port unreachable, within moments.
     Refusing,
-    /// What goes to a closed port is lost, since this kernel has no `reject` in nftables: a client waits in vain.
+    /// What goes to a closed port is lost, since this kernel has no `reject` in nftables, or none at `prerouting`, where Linux
+    /// has it since 5.9: a client waits in vain.
     Dropping,
 }

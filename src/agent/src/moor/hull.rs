@@ -10,8 +10,8 @@ use mooring_core::mooring::{Deed, IPVS_LINK, LIFETIME, Node, StandingAddress, Up
 use mooring_core::node::NodeReport;
 use mooring_core::wire::Mac;
 use mooring_kernel::{
-    Address, AddressFlags, Facility, Host, IpvsProtocol, Lifetime, Link, NewAddress, PortFilter,
-    ReadError, WriteError,
+    Address, AddressFlags, Facility, Host, IpvsProtocol, Lifetime, Link, NewAddress, Open,
+    PortFilter, ReadError, WriteError,
 };
 use tracing::{info, warn};
 
@@ -197,17 +197,11 @@ impl Hull {
         host: &mut dyn Host,
         open: &BTreeMap<IpAddr, BTreeSet<ServicePort>>,
     ) -> Result<(), String> {
-        let ports = |ports: &BTreeSet<ServicePort>| {
-            let all = ports.iter();
-            all.map(|port| (protocol(port.protocol), port.port))
-                .collect()
-        };
         let filter = PortFilter {
             addresses: open
                 .iter()
-                .map(|(address, open)| (*address, ports(open)))
+                .map(|(address, open)| (*address, in_kernel(open)))
                 .collect(),
-            ping: true,
         };
         if self.closed.as_ref() == Some(&filter) {
             return Ok(());
@@ -333,6 +327,16 @@ fn permanent(link: u32, address: IpAddr) -> NewAddress {
         },
         valid: Lifetime::Forever,
         preferred: Lifetime::Forever,
+    }
+}
+
+fn in_kernel(ports: &BTreeSet<ServicePort>) -> Open {
+    let ports = ports.iter();
+    Open {
+        ports: ports
+            .map(|port| (protocol(port.protocol), port.port))
+            .collect(),
+        ping: true,
     }
 }
 

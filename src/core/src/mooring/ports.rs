@@ -8,12 +8,10 @@ use crate::ipam::service::ServicePort;
 
 use super::wanted::Wanted;
 
-/// What has to be closed, so that an address on an uplink does not open the node's own listeners: each of the addresses
-/// `bound` with the ports that stay open on it, those of its Services. Addresses whose pool says [`Ports::All`] are left out.
-/// One that nobody wants any more is about to go, and closed until then.
-///
-/// In mode `ipvs` the ports matter, since IPVS takes packets where listeners do. Other service proxies have sent theirs on
-/// before.
+/// What has to be closed, so that an address on an uplink does not open what can be reached on every address of the node (its
+/// own listeners, `NodePorts`, `hostPorts`): each of the addresses `bound` with the ports that stay open on it, those of its
+/// Services. Addresses whose pool says [`Ports::All`] are left out. One that nobody wants any more is about to go, and closed
+/// until then.
 pub fn open_ports<'a>(
     bound: impl IntoIterator<Item = IpAddr>,
     wanted: impl IntoIterator<Item = &'a Wanted>,

@@ -1,6 +1,7 @@
 //! Ports that are closed on some addresses: two namespaces on one wire, real connections, and nft(8) as the witness.
 
 mod segment;
+mod sent_on;
 
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
@@ -10,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use mooring_kernel::{
     Facility, FakeHost, Filtered, Forwarding, Host, IpvsDestination, IpvsMatch, IpvsProtocol,
-    NftFamily, NftTable, PortFilter, WriteError, Writing,
+    NftFamily, NftTable, Open, PortFilter, WriteError, Writing,
 };
 
 use crate::world::{World, both, real};
-use segment::{NODE, NODE_V6, PEER, Segment, VIP, VIP_V6, has_nft, nft};
+use segment::{FAR, FAR_V6, NODE, NODE_V6, PEER, PEER_V6, Segment, VIP, VIP_V6, has_nft, nft};
 
 const SERVICE: (IpvsProtocol, u16) = (IpvsProtocol::Tcp, 8443);
 /// Which the node listens on, and no Service has.
@@ -28,12 +29,20 @@ const NOTHING: Facility<Filtered> = Facility::Present(Filtered::Nothing);
 /// With one port of a Service on each address.
 fn filter(addresses: &[&str], ping: bool) -> PortFilter {
     let addresses = addresses.iter().map(|ip| ip.parse().expect("an address"));
-    PortFilter {
-        addresses: addresses
-            .map(|ip: IpAddr| (ip, BTreeSet::from([SERVICE])))
-            .collect(),
+    let open = Open {
+        ports: BTreeSet::from([SERVICE]),
         ping,
+    };
+    PortFilter {
+        addresses: addresses.map(|ip: IpAddr| (ip, open.clone())).collect(),
     }
+}
+
+/// Without any port on the same addresses.
+fn closed(mut filter: PortFilter) -> PortFilter {
+    let all = filter.addresses.values_mut();
+    all.for_each(|open| open.ports.clear());
+    filter
 }
 
 fn socket(ip: &str, port: u16) -> SocketAddr {
@@ -94,7 +103,7 @@ fn a_filter_is_set_twice_and_gone_twice() {
                     panic!("no nftables");
                 };
                 let chains: Vec<_> = chains.into_iter().map(|chain| chain.name).collect();
-                assert_eq!(chains, ["closed", "input"]);
+                assert_eq!(chains, ["closed", "prerouting"]);
             }
         }
         for _ in 0..2 {
@@ -130,7 +139,9 @@ fn nft_reads_the_table_as_it_is_meant() {
         if !has_nft(world) {
             return;
         }
-        let wanted = filter(&[VIP, VIP_V6], false);
+        let mut wanted = filter(&[VIP, VIP_V6], true);
+        let silent = ["10.9.0.101", "fd00::101"];
+        wanted.addresses.extend(filter(&silent, false).addresses);
         assert_eq!(world.host().set_port_filter(&wanted), Ok(REFUSING));
         let listed = nft("list table inet mooring");
         let words = |text: &str| {
@@ -162,7 +173,7 @@ fn nothing_but_our_own_table_is_touched() {
             let set = world.host().set_port_filter(&filter(&[VIP, VIP_V6], ping));
             assert_eq!(set, Ok(REFUSING));
             let own = nft("list table inet mooring");
-            assert!(own.contains("hook input"), "{own}");
+            assert!(own.contains("hook prerouting"), "{own}");
             assert_eq!(nft("list ruleset").replace(&own, ""), before);
         }
         let none = PortFilter::default();
@@ -197,8 +208,7 @@ fn only_the_ports_of_services_are_open_on_an_address_and_the_nodes_own_stay_as_t
             assert_eq!(greeted(socket(vip, SSH)), refused, "{vip}");
         }
         // An address without a port is closed wholly.
-        let mut closed = filter(&[VIP, VIP_V6], true);
-        closed.addresses.values_mut().for_each(BTreeSet::clear);
+        let closed = closed(filter(&[VIP, VIP_V6], true));
         assert_eq!(world.host().set_port_filter(&closed), Ok(REFUSING));
         for (vip, own) in [(VIP, NODE), (VIP_V6, NODE_V6)] {
             assert_eq!(from_peer(vip, SERVICE.1), refused, "{vip}");
@@ -244,8 +254,8 @@ fn no_moment_is_without_a_filter_while_it_is_set_anew() {
             return;
         };
         greet(SSH);
-        let wanted = filter(&[VIP, VIP_V6], true);
-        assert_eq!(world.host().set_port_filter(&wanted), Ok(REFUSING));
+        let wanted = [true, false].map(|ping| filter(&[VIP, VIP_V6], ping));
+        assert_eq!(world.host().set_port_filter(&wanted[0]), Ok(REFUSING));
         let refused = Err(ErrorKind::ConnectionRefused);
         let over = AtomicBool::new(false);
         let tried = std::thread::scope(|scope| {
@@ -259,8 +269,8 @@ fn no_moment_is_without_a_filter_while_it_is_set_anew() {
                     tried
                 })
             });
-            for _ in 0..200 {
-                assert_eq!(world.host().set_port_filter(&wanted), Ok(REFUSING));
+            for wanted in wanted.iter().cycle().take(200) {
+                assert_eq!(world.host().set_port_filter(wanted), Ok(REFUSING));
             }
             over.store(true, Ordering::Relaxed);
             trying.join().expect("refused each time")
@@ -294,8 +304,8 @@ fn a_port_is_open_for_its_protocol_alone_and_udp_is_told_that_it_is_closed() {
         for ip in [VIP, VIP_V6] {
             assert_eq!(from_peer(ip), Err(ErrorKind::ConnectionRefused), "{ip}");
         }
-        for ports in wanted.addresses.values_mut() {
-            ports.insert((IpvsProtocol::Udp, SERVICE.1));
+        for open in wanted.addresses.values_mut() {
+            open.ports.insert((IpvsProtocol::Udp, SERVICE.1));
         }
         assert_eq!(world.host().set_port_filter(&wanted), Ok(REFUSING));
         for ip in [VIP, VIP_V6] {
@@ -313,16 +323,47 @@ fn echo_requests_are_answered_if_they_shall_be_and_neighbours_always() {
             return;
         };
         let pinged = |ip| segment.at_peer(|| segment::ping(ip));
-        for (ping, answered) in [(true, true), (false, false)] {
-            let set = world.host().set_port_filter(&filter(&[VIP, VIP_V6], ping));
-            assert_eq!(set, Ok(REFUSING));
+        let both = [VIP, VIP_V6];
+        // Each address by itself, and the switch of each while the filter stands.
+        for answering in [&both[..], &[], &both[..1], &both[1..], &both] {
+            let mut wanted = filter(&both, false);
+            wanted.addresses.extend(filter(answering, true).addresses);
+            assert_eq!(world.host().set_port_filter(&wanted), Ok(REFUSING));
             segment.forget_neighbours();
             for (vip, own) in [(VIP, NODE), (VIP_V6, NODE_V6)] {
-                assert_eq!(pinged(vip), answered, "{vip}");
+                let answers = answering.contains(&vip);
+                assert_eq!(pinged(vip), answers, "{vip} of {answering:?}");
                 assert!(pinged(own), "{own}");
                 // Asked again with a frame to the node alone.
                 assert!(segment.is_a_neighbour(vip), "{vip}");
             }
+        }
+    });
+}
+
+#[test]
+fn what_icmp_says_about_packets_gets_through_where_echo_requests_do_not() {
+    real("ports-icmp", |world| {
+        let Some(segment) = Segment::new(world) else {
+            return;
+        };
+        segment.make_the_way_on_narrow();
+        let set = world.host().set_port_filter(&filter(&[VIP, VIP_V6], false));
+        assert_eq!(set, Ok(REFUSING));
+        for (vip, peer, far) in [(VIP, PEER, FAR), (VIP_V6, PEER_V6, FAR_V6)] {
+            let from_vip = UdpSocket::bind(socket(vip, 0)).unwrap();
+            from_vip
+                .set_read_timeout(Some(Duration::from_secs(5)))
+                .unwrap();
+            // Nobody listens there, so the peer says that it is unreachable.
+            from_vip.connect(socket(peer, 9)).unwrap();
+            from_vip.send(b"who").unwrap();
+            let heard = from_vip.recv(&mut [0; 4]).map_err(|error| error.kind());
+            assert_eq!(heard, Err(ErrorKind::ConnectionRefused), "{vip}");
+            // The peer is the router there, and says that this is too big.
+            from_vip.connect(socket(far, 9)).unwrap();
+            from_vip.send(&[0; 1400]).unwrap();
+            segment.wait_for_narrow_way(vip, far);
         }
     });
 }
@@ -344,8 +385,7 @@ fn the_node_itself_reaches_a_service_at_the_address_from_the_address() {
         ] {
             nft(line);
         }
-        let mut closed = filter(&[VIP], true);
-        closed.addresses.values_mut().for_each(BTreeSet::clear);
+        let closed = closed(filter(&[VIP], true));
         assert_eq!(world.host().set_port_filter(&closed), Ok(REFUSING));
         assert_eq!(greeted(socket(VIP, 80)), Ok(()));
     });
@@ -379,12 +419,12 @@ fn what_ipvs_takes_at_the_address_gets_there_if_its_port_is_open() {
         let from_peer = |port| segment.at_peer(|| greeted(socket(VIP, port)));
         assert_eq!(from_peer(port), Ok(()), "without a filter");
         let refused = Err(ErrorKind::ConnectionRefused);
-        let mut wanted = filter(&[VIP], true);
+        let wanted = filter(&[VIP], true);
         assert_eq!(world.host().set_port_filter(&wanted), Ok(REFUSING));
         assert_eq!(from_peer(port), Ok(()));
         assert_eq!(from_peer(8080), refused);
-        wanted.addresses.values_mut().for_each(BTreeSet::clear);
-        assert_eq!(world.host().set_port_filter(&wanted), Ok(REFUSING));
+        let closed = closed(wanted);
+        assert_eq!(world.host().set_port_filter(&closed), Ok(REFUSING));
         assert_eq!(from_peer(port), refused);
     });
 }
@@ -402,7 +442,11 @@ fn five_thousand_addresses_are_set_at_once() {
             let ports = [80, 443, 8080].map(|port| (IpvsProtocol::Tcp, port));
             let six = [0xfd00, 0, 0, 0, 0, 0, 0, number];
             for ip in [IpAddr::from([10, 9, high, low]), IpAddr::from(six)] {
-                wanted.addresses.insert(ip, BTreeSet::from(ports));
+                let open = Open {
+                    ports: BTreeSet::from(ports),
+                    ping: false,
+                };
+                wanted.addresses.insert(ip, open);
             }
         }
         for time in ["first", "again"] {
@@ -410,7 +454,7 @@ fn five_thousand_addresses_are_set_at_once() {
             assert_eq!(world.host().set_port_filter(&wanted), Ok(REFUSING));
             eprintln!("5,000 addresses, {time}: {:?}", begun.elapsed());
         }
-        for (set, count) in [("addresses4", 2500), ("services6", 7500)] {
+        for (set, count) in [("addresses4", 2500), ("services6", 7500), ("silent4", 2500)] {
             let listed = nft(&format!("list set inet mooring {set}"));
             assert_eq!(listed.matches(',').count() + 1, count, "{set}");
         }

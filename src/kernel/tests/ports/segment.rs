@@ -1,6 +1,6 @@
 //! A node and a peer on one wire, each in a namespace of its own.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::process::Command;
 use std::thread;
@@ -15,8 +15,11 @@ pub(super) const NODE: &str = "10.9.0.2";
 pub(super) const PEER: &str = "10.9.0.1";
 pub(super) const VIP: &str = "10.9.0.100";
 pub(super) const NODE_V6: &str = "fd00::2";
-const PEER_V6: &str = "fd00::1";
+pub(super) const PEER_V6: &str = "fd00::1";
 pub(super) const VIP_V6: &str = "fd00::100";
+/// Behind the peer.
+pub(super) const FAR: &str = "10.8.0.9";
+pub(super) const FAR_V6: &str = "fd08::9";
 
 /// The namespace of the thread is the node's, with `up0` as its uplink and the VIPs on it.
 pub(super) struct Segment {
@@ -81,6 +84,35 @@ impl Segment {
         };
         let done = thread::scope(|scope| scope.spawn(there).join());
         done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    /// Has the peer carry what goes to [`FAR`] and [`FAR_V6`] on, over a link that takes 1280 bytes.
+    pub(super) fn make_the_way_on_narrow(&self) {
+        self.at_peer(|| {
+            ip("link add narrow type ifb");
+            ip("link set narrow mtu 1280 up");
+            for forwarding in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
+                fs::write(format!("/proc/sys/net/{forwarding}"), "1").expect("a router");
+            }
+            for network in ["10.8.0.0/24", "fd08::/64"] {
+                ip(&format!("route add {network} dev narrow"));
+            }
+        });
+        ip(&format!("route add 10.8.0.0/24 via {PEER}"));
+        ip(&format!("route add fd08::/64 via {PEER_V6}"));
+    }
+
+    /// Waits until the node knows how narrow the way from one of its addresses is.
+    pub(super) fn wait_for_narrow_way(&self, from: &str, to: &str) {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        loop {
+            let route = said("ip", &format!("route get {to} from {from}"));
+            if route.contains("mtu 1280") {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{route}");
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Has the peer forget who has which address.

@@ -190,7 +190,7 @@ fn ports_are_closed_once_and_again_when_something_changes() {
     hull.close(&mut host, &open).unwrap();
     let filter = hull.closed.clone().unwrap();
     assert_eq!(
-        filter.addresses[&ip(V4)],
+        filter.addresses[&ip(V4)].ports,
         BTreeSet::from([(IpvsProtocol::Tcp, 80)])
     );
     host.take_nft_away();

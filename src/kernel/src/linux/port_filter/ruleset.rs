@@ -4,9 +4,10 @@
 //! table inet mooring {
 //!     set addresses4 { type ipv4_addr; }                                  and addresses6
 //!     set services4 { type ipv4_addr . inet_proto . inet_service; }       and services6
+//!     set silent4 { type ipv4_addr; }                                     and silent6: no echo requests
 //!     chain closed {
-//!         meta l4proto icmp icmp type echo-request drop                   unless echo requests are answered
-//!         meta l4proto ipv6-icmp icmpv6 type echo-request drop            unless echo requests are answered
+//!         ip daddr @silent4 icmp type echo-request drop
+//!         ip6 daddr @silent6 icmpv6 type echo-request drop
 //!         meta l4proto icmp accept
 //!         meta l4proto ipv6-icmp accept
 //!         ct direction reply accept
@@ -15,15 +16,17 @@
 //!         meta l4proto tcp reject with tcp reset
 //!         reject with icmpx port-unreachable
 //!     }
-//!     chain input {
-//!         type filter hook input priority -10; policy accept;
+//!     chain prerouting {
+//!         type filter hook prerouting priority -110; policy accept;
 //!         ip daddr @addresses4 goto closed
 //!         ip6 daddr @addresses6 goto closed
 //!     }
 //! }
 //! ```
 //!
-//! What goes to other addresses costs a look-up.
+//! What goes to other addresses costs a look-up. Those who send packets elsewhere do it later: kube-proxy's `nat-prerouting`
+//! (pkg/proxy/nftables/proxier.go) and the `PREROUTING` of iptables' table `nat`, where it and the CNI plugin portmap have
+//! theirs, at -100; IPVS behind `input`.
 
 use std::net::IpAddr;
 
@@ -41,13 +44,15 @@ use crate::linux::nft::numbers::{
 };
 use crate::{IpFamily, IpvsProtocol, PortFilter};
 
-const NF_INET_LOCAL_IN: u32 = 1;
+/// Of linux/netfilter.h.
+const NF_INET_PRE_ROUTING: u32 = 0;
 
 const TABLE: &str = "mooring";
-const INPUT: &str = "input";
+const PREROUTING: &str = "prerouting";
 const CLOSED: &str = "closed";
-/// Before the filters of iptables at 0 and the hooks of IPVS from 98 on.
-const PRIORITY: i32 = -10;
+/// Behind `NF_IP_PRI_CONNTRACK` at -200, which tells answers from questions, and before `NF_IP_PRI_NAT_DST` at -100
+/// (linux/netfilter_ipv4.h): what is sent elsewhere has its own destination still.
+const PRIORITY: i32 = -110;
 /// The length of an attribute is a number of 16 bits, and the longest element takes 36 bytes.
 const ELEMENTS_PER_MESSAGE: usize = 1000;
 const TCP: u8 = 6;
@@ -68,6 +73,8 @@ pub(super) enum Closed {
 enum Keys {
     Addresses,
     Services,
+    /// Those of the addresses that answer no echo requests.
+    Silent,
 }
 
 /// A set of the table.
@@ -80,7 +87,7 @@ struct Set {
     keys: Keys,
 }
 
-const SETS: [Set; 4] = [
+const SETS: [Set; 6] = [
     Set {
         name: "addresses4",
         number: 1,
@@ -105,6 +112,18 @@ const SETS: [Set; 4] = [
         family: IpFamily::V6,
         keys: Keys::Services,
     },
+    Set {
+        name: "silent4",
+        number: 5,
+        family: IpFamily::V4,
+        keys: Keys::Silent,
+    },
+    Set {
+        name: "silent6",
+        number: 6,
+        family: IpFamily::V6,
+        keys: Keys::Silent,
+    },
 ];
 
 /// Takes the table away. That it is not there is an error, which costs less than to create it first.
@@ -126,12 +145,12 @@ pub(super) fn replacing(filter: &PortFilter, closed: Closed) -> Batch {
             batch.push(NFT_MSG_NEWSETELEM, NLM_F_CREATE, &set.elements(keys));
         }
     }
-    for name in [CLOSED, INPUT] {
+    for name in [CLOSED, PREROUTING] {
         batch.push(NFT_MSG_NEWCHAIN, NLM_F_CREATE, &chain(name));
     }
-    let rules = of_closed(filter.ping, closed)
+    let rules = of_closed(closed)
         .map(|rule| (CLOSED, rule))
-        .chain(of_input().map(|rule| (INPUT, rule)));
+        .chain(of_prerouting().map(|rule| (PREROUTING, rule)));
     for (chain, expressions) in rules {
         let message = rule(chain, &expressions);
         batch.push(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, &message);
@@ -139,29 +158,31 @@ pub(super) fn replacing(filter: &PortFilter, closed: Closed) -> Batch {
     batch
 }
 
-fn of_input() -> impl Iterator<Item = Vec<u8>> {
-    let addresses = SETS.iter().filter(|set| set.keys == Keys::Addresses);
-    addresses.map(|set| {
-        Rule::new()
-            .for_address_in(set.family, set.name)
-            .goto(CLOSED)
-    })
+/// The sets of such keys, IPv4 first.
+fn sets(keys: Keys) -> impl Iterator<Item = &'static Set> {
+    SETS.iter().filter(move |set| set.keys == keys)
 }
 
-fn of_closed(ping: bool, closed: Closed) -> impl Iterator<Item = Vec<u8>> {
-    let icmp = || Rule::new().of_transport(ICMP);
-    let icmpv6 = || Rule::new().of_transport(ICMPV6);
-    let no_ping = [
-        icmp().of_icmp_type(ECHO_REQUEST).drop(),
-        icmpv6().of_icmp_type(ECHO_REQUEST_V6).drop(),
-    ];
+fn of_prerouting() -> impl Iterator<Item = Vec<u8>> {
+    sets(Keys::Addresses).map(|set| set.addressed().goto(CLOSED))
+}
+
+fn of_closed(closed: Closed) -> impl Iterator<Item = Vec<u8>> {
+    let no_ping = sets(Keys::Silent).map(|set| {
+        let (icmp, echo_request) = match set.family {
+            IpFamily::V4 => (ICMP, ECHO_REQUEST),
+            IpFamily::V6 => (ICMPV6, ECHO_REQUEST_V6),
+        };
+        let to_it = set.addressed().of_transport(icmp);
+        to_it.of_icmp_type(echo_request).drop()
+    });
     let accepted = [
-        icmp().accept(),
-        icmpv6().accept(),
+        Rule::new().of_transport(ICMP).accept(),
+        Rule::new().of_transport(ICMPV6).accept(),
         Rule::new().of_an_answer().accept(),
     ];
-    let services = SETS.iter().filter(|set| set.keys == Keys::Services);
-    let services = services.map(|set| Rule::new().for_service_in(set.family, set.name).accept());
+    let services =
+        sets(Keys::Services).map(|set| Rule::new().for_service_in(set.family, set.name).accept());
     let rest = match closed {
         Closed::Reject => vec![
             Rule::new().of_transport(TCP).reset(),
@@ -169,7 +190,6 @@ fn of_closed(ping: bool, closed: Closed) -> impl Iterator<Item = Vec<u8>> {
         ],
         Closed::Drop => vec![Rule::new().drop()],
     };
-    let no_ping = no_ping.into_iter().filter(move |_| !ping);
     no_ping.chain(accepted).chain(services).chain(rest)
 }
 
@@ -183,9 +203,9 @@ fn chain(name: &str) -> Vec<u8> {
     let mut message = Vec::new();
     text(&mut message, CHAIN_TABLE, TABLE);
     text(&mut message, CHAIN_NAME, name);
-    if name == INPUT {
+    if name == PREROUTING {
         nest(&mut message, CHAIN_HOOK, |hook| {
-            put(hook, HOOK_HOOKNUM, &NF_INET_LOCAL_IN.to_be_bytes());
+            put(hook, HOOK_HOOKNUM, &NF_INET_PRE_ROUTING.to_be_bytes());
             put(hook, HOOK_PRIORITY, &PRIORITY.to_be_bytes());
         });
         put(&mut message, CHAIN_POLICY, &NF_ACCEPT.to_be_bytes());
@@ -207,6 +227,11 @@ fn rule(chain: &str, expressions: &[u8]) -> Vec<u8> {
 // === impl Set ===
 
 impl Set {
+    /// What goes to its addresses, if it is one of addresses.
+    fn addressed(&self) -> Rule {
+        Rule::new().for_address_in(self.family, self.name)
+    }
+
     fn message(&self) -> Vec<u8> {
         let (kind, length) = self.key();
         let mut message = Vec::new();
@@ -228,7 +253,7 @@ impl Set {
             IpFamily::V6 => (8, 16),
         };
         match self.keys {
-            Keys::Addresses => (address, length),
+            Keys::Addresses | Keys::Silent => (address, length),
             Keys::Services => (address << 12 | INET_PROTO << 6 | INET_SERVICE, length + 8),
         }
     }
@@ -242,7 +267,11 @@ impl Set {
         match self.keys {
             Keys::Addresses => of_family.map(|(ip, _)| octets(ip)).collect(),
             Keys::Services => of_family
-                .flat_map(|(ip, ports)| ports.iter().filter_map(|port| service(ip, *port)))
+                .flat_map(|(ip, open)| open.ports.iter().filter_map(|port| service(ip, *port)))
+                .collect(),
+            Keys::Silent => of_family
+                .filter(|(_, open)| !open.ping)
+                .map(|(ip, _)| octets(ip))
                 .collect(),
         }
     }
