@@ -147,6 +147,7 @@ fn a_pool_is_filled_in(bed: &Bed) {
             "avoidEdges": false,
             "bind": "Auto",
             "ports": "ServiceOnly",
+            "ping": "Allow",
             "ownership": "Available",
             "revertive": false,
             "reuseAfterSeconds": 60,

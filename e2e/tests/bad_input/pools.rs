@@ -337,6 +337,11 @@ pub(crate) fn pool_rows() -> Vec<Row> {
             &["spec.ports", "must be of type string"],
         ),
         row(
+            "ping",
+            json!("Reject"),
+            &["spec.ping", r#"supported values: "Allow", "Deny""#],
+        ),
+        row(
             "ownership",
             json!("Lease"),
             &[

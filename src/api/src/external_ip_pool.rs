@@ -133,9 +133,14 @@ pub struct ExternalIPPoolSpec {
     #[serde(default)]
     pub bind: Bind,
     /// What is reachable on an address. `ServiceOnly` (default) closes everything but the ports of its Services. `All`
-    /// leaves the node's own listeners, such as sshd, open on it.
+    /// leaves open on it what can be reached on every address of the node, such as sshd and NodePorts.
     #[serde(default)]
     pub ports: Ports,
+    /// Whether an address answers pings, which are ICMP echo requests. `Allow` (default): it does. `Deny`: they are dropped,
+    /// and nothing else of ICMP is. It has an effect where `ports` has one: with `ServiceOnly`, on an address that is on an
+    /// interface of its node.
+    #[serde(default)]
+    pub ping: Ping,
     /// What counts more while the network is split. `Available` (default): each side keeps the address reachable, so for
     /// that time two nodes may have it. `Fenced`: never two nodes have it; its holder needs a Lease, and lets go of the
     /// address without one, so taking over is slower.
@@ -223,8 +228,18 @@ pub enum Ports {
     /// The ports of its Services.
     #[default]
     ServiceOnly,
-    /// The node's own listeners as well.
+    /// The node's own listeners and NodePorts as well.
     All,
+}
+
+/// Whether an address answers pings.
+#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Ping {
+    /// It does.
+    #[default]
+    Allow,
+    /// It does not.
+    Deny,
 }
 
 /// What counts more while the network is split.

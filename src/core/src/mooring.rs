@@ -28,7 +28,7 @@ pub use berth::{Berth, Hindrance, Method, Place, berth, segment};
 pub use deeds::{Deed, LIFETIME, StandingAddress, deeds, is_ours};
 pub use moorings::Moorings;
 pub use orders::{Orders, Sending, Words};
-pub use ports::open_ports;
+pub use ports::{Open, open_ports};
 pub use standing::{Holding, Standing, State};
 pub use wanted::{Node, Programmed, Target, Uplink, Wanted};
 pub use witness::{Bystander, Sighting, Watch, Witness, witness_of};

@@ -1,6 +1,6 @@
 use mooring_api::ExternalIPPool;
 use mooring_api::external_ip_pool::object;
-use mooring_core::ipam::pool::{Bind, PoolId, Ports};
+use mooring_core::ipam::pool::{Bind, Ping, PoolId, Ports};
 
 /// A pool of Mooring's, as far as agents need it. Antrea's pools say nothing of this: for their addresses, all is as by
 /// default.
@@ -14,6 +14,8 @@ pub(crate) struct Pool {
     pub interfaces: Vec<String>,
     /// What is reachable on an address.
     pub ports: Ports,
+    /// Whether an address answers echo requests.
+    pub ping: Ping,
 }
 
 // === impl Pool ===
@@ -26,6 +28,7 @@ impl Pool {
             bind: Bind::default(),
             interfaces: Vec::new(),
             ports: Ports::default(),
+            ping: Ping::default(),
         }
     }
 }
@@ -38,6 +41,7 @@ impl From<&ExternalIPPool> for Pool {
             bind: pool.spec.bind,
             interfaces: pool.spec.interfaces,
             ports: pool.spec.ports,
+            ping: pool.spec.ping,
         }
     }
 }
@@ -64,13 +68,14 @@ mod tests {
         let plain = json!({"ipRanges": [{"cidr": "10.77.0.0/24"}], "autoAssign": true});
         assert_eq!(pool(plain), Pool::by_default(id.clone()));
         let special = json!({
-            "ipRanges": [], "bind": "Responder", "interfaces": ["eth1"], "ports": "All",
+            "ipRanges": [], "bind": "Responder", "interfaces": ["eth1"], "ports": "All", "ping": "Deny",
         });
         let expected = Pool {
             id,
             bind: Bind::Responder,
             interfaces: vec!["eth1".to_owned()],
             ports: Ports::All,
+            ping: Ping::Deny,
         };
         assert_eq!(pool(special), expected);
     }

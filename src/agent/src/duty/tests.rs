@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use mooring_api::external_ip::{ExternalIPStatus, Method};
 use mooring_core::condition::ConditionType;
-use mooring_core::ipam::pool::{Bind, PoolId, Ports};
+use mooring_core::ipam::pool::{Bind, Ping, PoolId, Ports};
 use mooring_core::ipam::service::{Protocol, ServicePort};
 use mooring_core::kube_proxy::snapshot::ObjectName;
 use mooring_core::mooring::{self, Berth, Hindrance, Holding, Node, Place, Standing, State};
@@ -110,17 +110,18 @@ fn an_address_is_subject_to_its_pool() {
         bind: Bind::Uplink,
         interfaces: vec!["eth1".to_owned()],
         ports: Ports::All,
+        ping: Ping::Deny,
     };
     let of_pool = wanted::wanted("n1", &addresses, &[pool]);
     assert_eq!(
-        (of_pool[0].bind, of_pool[0].ports),
-        (Bind::Uplink, Ports::All)
+        (of_pool[0].bind, of_pool[0].ports, of_pool[0].ping),
+        (Bind::Uplink, Ports::All, Ping::Deny)
     );
     assert_eq!(of_pool[0].interfaces, ["eth1"]);
     let gone = wanted::wanted("n1", &addresses, &[]);
     assert_eq!(
-        (gone[0].bind, gone[0].ports),
-        (Bind::Auto, Ports::ServiceOnly)
+        (gone[0].bind, gone[0].ports, gone[0].ping),
+        (Bind::Auto, Ports::ServiceOnly, Ping::Allow)
     );
 }
 

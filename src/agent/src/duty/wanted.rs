@@ -27,6 +27,7 @@ pub(super) fn wanted(node: &str, addresses: &[Arc<Address>], pools: &[Pool]) -> 
                 bind: pool.bind,
                 interfaces: pool.interfaces,
                 ports: pool.ports,
+                ping: pool.ping,
             }
         })
         .collect()

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use mooring_core::ipam::pool::Ping;
 use mooring_core::ipam::range::{AddressRange, HostBits};
-use mooring_core::ipam::service::{Protocol, ServicePort};
+use mooring_core::ipam::service::Protocol;
+use mooring_core::mooring;
 pub(super) use mooring_core::mooring::is_ours;
 use mooring_core::mooring::{Deed, IPVS_LINK, LIFETIME, Node, StandingAddress, Uplink, deeds};
 use mooring_core::node::NodeReport;
@@ -191,11 +193,11 @@ impl Hull {
         failed
     }
 
-    /// Closes the ports of addresses on uplinks, but for those that are named. Why it could not be done is told.
+    /// Closes addresses on uplinks, but for what is named. Why it could not be done is told.
     pub(super) fn close(
         &mut self,
         host: &mut dyn Host,
-        open: &BTreeMap<IpAddr, BTreeSet<ServicePort>>,
+        open: &BTreeMap<IpAddr, mooring::Open>,
     ) -> Result<(), String> {
         let filter = PortFilter {
             addresses: open
@@ -330,13 +332,13 @@ fn permanent(link: u32, address: IpAddr) -> NewAddress {
     }
 }
 
-fn in_kernel(ports: &BTreeSet<ServicePort>) -> Open {
-    let ports = ports.iter();
+fn in_kernel(open: &mooring::Open) -> Open {
+    let ports = open.ports.iter();
     Open {
         ports: ports
             .map(|port| (protocol(port.protocol), port.port))
             .collect(),
-        ping: true,
+        ping: open.ping == Ping::Allow,
     }
 }
 

@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use mooring_core::ipam::pool::{Bind, Ports};
+use mooring_core::ipam::pool::{Bind, Ping, Ports};
 use mooring_core::ipam::service::{Protocol, ServicePort};
 use mooring_core::kube_proxy::snapshot::ObjectName;
 use mooring_core::mooring::State;
@@ -108,6 +108,7 @@ impl Scene {
             bind: Bind::Auto,
             interfaces: Vec::new(),
             ports: Ports::ServiceOnly,
+            ping: Ping::Allow,
         });
         self.moor.order(Order::Want(wanted.collect()));
     }

@@ -6,7 +6,8 @@ use mooring_core::ipam::pool::{self, PoolId, PoolObject, PoolSpec, Usage};
 use mooring_core::ipam::range::RangeText;
 
 use super::{
-    Bind, ExternalIPPool, ExternalIPPoolStatus, IPRange, OnRemoval, Ownership, PoolUsage, Ports,
+    Bind, ExternalIPPool, ExternalIPPoolStatus, IPRange, OnRemoval, Ownership, Ping, PoolUsage,
+    Ports,
 };
 use crate::condition::{condition, set_condition};
 use crate::metadata::timestamp;
@@ -43,6 +44,10 @@ pub fn object(pool: &ExternalIPPool) -> PoolObject {
             ports: match spec.ports {
                 Ports::ServiceOnly => pool::Ports::ServiceOnly,
                 Ports::All => pool::Ports::All,
+            },
+            ping: match spec.ping {
+                Ping::Allow => pool::Ping::Allow,
+                Ping::Deny => pool::Ping::Deny,
             },
             ownership: match spec.ownership {
                 Ownership::Available => pool::Ownership::Available,

@@ -48,6 +48,7 @@ fn every_field_is_taken_over() {
         "avoidEdges": true,
         "bind": "Responder",
         "ports": "All",
+        "ping": "Deny",
         "ownership": "Fenced",
         "revertive": true,
         "reuseAfterSeconds": 5,
@@ -81,8 +82,8 @@ fn every_field_is_taken_over() {
         (vec!["shop".to_owned()], vec!["eth1".to_owned()])
     );
     assert_eq!(
-        (spec.bind, spec.ports),
-        (pool::Bind::Responder, pool::Ports::All)
+        (spec.bind, spec.ports, spec.ping),
+        (pool::Bind::Responder, pool::Ports::All, pool::Ping::Deny)
     );
     assert_eq!(spec.ownership, pool::Ownership::Fenced);
     assert_eq!(

@@ -118,6 +118,8 @@ pub struct PoolSpec {
     pub bind: Bind,
     /// What is reachable on an address.
     pub ports: Ports,
+    /// Whether an address answers echo requests, where `ports` closes it.
+    pub ping: Ping,
     /// What counts more while the network is split.
     pub ownership: Ownership,
     /// Addresses go back to a node that returns.
@@ -146,6 +148,7 @@ impl Default for PoolSpec {
             avoid_edges: false,
             bind: Bind::default(),
             ports: Ports::default(),
+            ping: Ping::default(),
             ownership: Ownership::default(),
             revertive: false,
             reuse_after: REUSE_AFTER,
@@ -172,8 +175,18 @@ pub enum Ports {
     /// The ports of its Services.
     #[default]
     ServiceOnly,
-    /// Whatever listens on the node as well.
+    /// Whatever can be reached on every address of the node as well.
     All,
+}
+
+/// Whether an address of a pool answers ICMP echo requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Ping {
+    /// It does.
+    #[default]
+    Allow,
+    /// It does not.
+    Deny,
 }
 
 /// What counts more while the network is split.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::ipam::pool::{Bind, Ports};
+use crate::ipam::pool::{Bind, Ping, Ports};
 use crate::ipam::range::AddressRange;
 use crate::ipam::service::{Protocol, ServicePort};
 use crate::kube_proxy::snapshot::ObjectName;
@@ -23,6 +23,8 @@ pub struct Wanted {
     pub interfaces: Vec<String>,
     /// `ports` of its pool.
     pub ports: Ports,
+    /// `ping` of its pool.
+    pub ping: Ping,
 }
 
 /// What the node is like.

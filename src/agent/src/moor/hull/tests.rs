@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use mooring_core::ipam::service::ServicePort;
 use mooring_core::node::Uplink as Reported;
 use mooring_core::proxy_mode::LiveMode;
 use mooring_kernel::{AddressScope, FakeHost, InterfaceName};
@@ -186,13 +187,17 @@ fn ports_are_closed_once_and_again_when_something_changes() {
         protocol: Protocol::Tcp,
         port: 80,
     };
-    let open = BTreeMap::from([(ip(V4), BTreeSet::from([http]))]);
-    hull.close(&mut host, &open).unwrap();
-    let filter = hull.closed.clone().unwrap();
-    assert_eq!(
-        filter.addresses[&ip(V4)].ports,
-        BTreeSet::from([(IpvsProtocol::Tcp, 80)])
-    );
+    let with = |ping| {
+        let ports = BTreeSet::from([http]);
+        BTreeMap::from([(ip(V4), mooring::Open { ports, ping })])
+    };
+    for (ping, answers) in [(Ping::Allow, true), (Ping::Deny, false)] {
+        hull.close(&mut host, &with(ping)).unwrap();
+        let open = &host.port_filter().addresses[&ip(V4)];
+        assert_eq!(open.ports, BTreeSet::from([(IpvsProtocol::Tcp, 80)]));
+        assert_eq!(open.ping, answers);
+    }
+    let open = with(Ping::Deny);
     host.take_nft_away();
     assert_eq!(
         hull.close(&mut host, &open),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::ipam::pool::Ports;
+use crate::ipam::pool::{Ping, Ports};
 use crate::ipam::range::{AddressRange, HostBits};
 use crate::wire::Mac;
 
@@ -33,6 +33,7 @@ fn wanted(address: &str, bind: Bind) -> Wanted {
         bind,
         interfaces: Vec::new(),
         ports: Ports::default(),
+        ping: Ping::default(),
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::ipam::pool::{Bind, Ports};
+use crate::ipam::pool::{Bind, Ping, Ports};
 use crate::ipam::range::{AddressRange, HostBits};
 use crate::ipam::service::{Protocol, ServicePort};
 use crate::kube_proxy::snapshot::ObjectName;
@@ -35,6 +35,7 @@ fn wanted(text: &str) -> Wanted {
         bind: Bind::Auto,
         interfaces: Vec::new(),
         ports: Ports::default(),
+        ping: Ping::default(),
     }
 }
 

@@ -1,8 +1,8 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::open_ports;
-use crate::ipam::pool::{Bind, Ports};
+use super::{Open, open_ports};
+use crate::ipam::pool::{Bind, Ping, Ports};
 use crate::ipam::service::{Protocol, ServicePort};
 use crate::kube_proxy::snapshot::ObjectName;
 use crate::mooring::Wanted;
@@ -25,6 +25,14 @@ fn wanted(text: &str, ports: Ports, services: &[(&str, &[ServicePort])]) -> Want
         bind: Bind::Auto,
         interfaces: Vec::new(),
         ports,
+        ping: Ping::Allow,
+    }
+}
+
+fn open(ports: &[ServicePort], ping: Ping) -> Open {
+    Open {
+        ports: ports.iter().copied().collect(),
+        ping,
     }
 }
 
@@ -42,17 +50,37 @@ fn the_ports_of_all_services_that_share_an_address_stay_open() {
     ];
     let bound = ["fd77::100", "10.77.0.100"].map(address);
     let expected = BTreeMap::from([
-        (bound[1], BTreeSet::from([http, https, dns, dns_too])),
-        (bound[0], BTreeSet::from([http])),
+        (bound[1], open(&[http, https, dns, dns_too], Ping::Allow)),
+        (bound[0], open(&[http], Ping::Allow)),
     ]);
     assert_eq!(open_ports(bound, &wanted), expected);
 }
 
 #[test]
+fn echo_requests_are_as_the_pool_of_each_address_says() {
+    let http = port(Protocol::Tcp, 80);
+    let services: &[(&str, &[ServicePort])] = &[("web", &[http])];
+    let silent = Wanted {
+        ping: Ping::Deny,
+        ..wanted("10.77.0.100", Ports::ServiceOnly, services)
+    };
+    let wanted = [silent, wanted("10.77.0.101", Ports::ServiceOnly, services)];
+    let bound = ["10.77.0.100", "10.77.0.101"].map(address);
+    let expected = [Ping::Deny, Ping::Allow].map(|ping| open(&[http], ping));
+    let found: Vec<Open> = open_ports(bound, &wanted).into_values().collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn what_is_not_on_an_uplink_or_shall_be_open_is_left_alone() {
     let http = port(Protocol::Tcp, 80);
+    let all = Wanted {
+        // Where all is open, this is, too.
+        ping: Ping::Deny,
+        ..wanted("10.77.0.100", Ports::All, &[("web", &[http])])
+    };
     let wanted = [
-        wanted("10.77.0.100", Ports::All, &[("web", &[http])]),
+        all,
         wanted("10.77.0.101", Ports::ServiceOnly, &[("web", &[http])]),
     ];
     let open = open_ports([address("10.77.0.100")], &wanted);
@@ -60,9 +88,12 @@ fn what_is_not_on_an_uplink_or_shall_be_open_is_left_alone() {
 }
 
 #[test]
-fn an_address_that_nobody_wants_or_without_a_port_is_closed_wholly() {
+fn an_address_that_nobody_wants_is_closed_wholly_and_one_without_a_port_but_for_echo_requests() {
     let wanted = [wanted("10.77.0.100", Ports::ServiceOnly, &[("web", &[])])];
     let bound = ["10.77.0.100", "10.77.0.101"].map(address);
-    let expected = bound.map(|address| (address, BTreeSet::new()));
-    assert_eq!(open_ports(bound, &wanted), BTreeMap::from(expected));
+    let expected = BTreeMap::from([
+        (bound[0], open(&[], Ping::Allow)),
+        (bound[1], open(&[], Ping::Deny)),
+    ]);
+    assert_eq!(open_ports(bound, &wanted), expected);
 }
