@@ -18,6 +18,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod asker;
 mod bed;
 pub mod cache;
 pub mod image;

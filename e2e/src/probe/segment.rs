@@ -8,7 +8,8 @@ use nix::errno::Errno;
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, bind, recv, send, socket,
+    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, bind, recv, send,
+    setsockopt, socket, sockopt,
 };
 
 use super::{ArpSender, Mac, ProbeError, Reply, arp_request, neighbour_solicitation, parse_reply};
@@ -158,19 +159,33 @@ impl Segment {
         deadline: Instant,
         mut heard: impl FnMut(&[u8]),
     ) -> Result<(), ProbeError> {
+        let mut frame = [0; FRAME_BUFFER];
+        while let Some(length) = self.next(target, deadline, &mut frame)? {
+            heard(&frame[..length]);
+        }
+        Ok(())
+    }
+
+    /// Waits for a frame; `None` if there was none until `deadline`. What does not fit into `buffer` is cut off. `target` is
+    /// what an error names.
+    pub(crate) fn next(
+        &self,
+        target: IpAddr,
+        deadline: Instant,
+        buffer: &mut [u8],
+    ) -> Result<Option<usize>, ProbeError> {
         let failed = |errno| ProbeError::Receive {
             target,
             interface: self.interface.clone(),
             errno,
         };
-        let mut frame = [0; FRAME_BUFFER];
         loop {
-            match recv(self.socket.as_raw_fd(), &mut frame, MsgFlags::MSG_DONTWAIT) {
-                Ok(length) => heard(&frame[..length]),
+            match recv(self.socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT) {
+                Ok(length) => return Ok(Some(length)),
                 Err(Errno::EAGAIN) => {
                     let rest = deadline.saturating_duration_since(Instant::now());
                     if rest.is_zero() {
-                        return Ok(());
+                        return Ok(None);
                     }
                     // In whole milliseconds, rounded up: 0 would spin.
                     let rest = u16::try_from(rest.as_millis() + 1).unwrap_or(u16::MAX);
@@ -184,6 +199,14 @@ impl Segment {
                 Err(errno) => return Err(failed(errno)),
             }
         }
+    }
+
+    /// Makes room for frames that come faster than they are taken, in bytes as the kernel counts them.
+    pub(crate) fn make_room(&self, bytes: usize) -> Result<(), ProbeError> {
+        setsockopt(&self.socket, sockopt::RcvBufForce, &bytes).map_err(|errno| ProbeError::Socket {
+            interface: self.interface.clone(),
+            errno,
+        })
     }
 }
 
