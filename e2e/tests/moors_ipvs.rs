@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use moored::{
-    Tale, V4, addresses, node_mac, on_links, print_first_answer, tell_all, web_service,
+    Scene, Tale, V4, addresses, node_mac, on_links, print_first_answer, web_service,
     when_programmed,
 };
 use mooring::Mooring;
@@ -18,7 +18,7 @@ use plugin::Cluster;
 use serde_json::json;
 use testbed::Bed;
 use testbed::spec::{Proxy, StrictArp};
-use testbed::watcher::{Story, Watcher};
+use testbed::watcher::Story;
 
 /// A pool outside of the nodes' subnets.
 const ROUTED: &str = "routed";
@@ -32,24 +32,10 @@ fn in_ipvs_mode_one_node_answers_from_publication_to_release() {
         .unwrap();
     let cluster = Cluster::on(bed);
     let mooring = Mooring::install_with(&cluster.bed, &json!({"strictARP": {"policy": "Warn"}}));
-    mooring.deploy_web();
-    mooring.create_lan_pool(&json!({}));
-    let watcher = mooring.watch(&addresses());
-    let scene = Scene {
-        cluster: &cluster,
-        mooring,
-        watcher,
-    };
-    tell_all("", &stories(), &scene);
+    let scene = Scene::set(&cluster, mooring, "ipvs");
+    scene.tell(&stories());
     drop(scene);
     cluster.bed.down().unwrap();
-}
-
-struct Scene<'a> {
-    cluster: &'a Cluster,
-    mooring: Mooring<'a>,
-    /// From before the Service is made to the end.
-    watcher: Watcher,
 }
 
 /// In this order: each begins where the one before it ended.
@@ -88,10 +74,9 @@ fn answered(scene: &Scene<'_>) {
         before = scene.watcher.now();
         None
     });
-    let programmed = when_programmed(scene.cluster, &scene.watcher, "ipvs", &addresses());
+    let programmed = when_programmed(scene.cluster, &scene.watcher, scene.mode, &addresses());
     assert_eq!(mooring.known("SafeToAnnounce").status, "True");
-    for address in addresses() {
-        let holder = mooring.wait_until_held(address);
+    for (address, holder) in scene.holders() {
         let first = mooring.wait_for_answer(&scene.watcher, address, Story::first_answer);
         let story = scene.watcher.story(address).unwrap();
         // The look before `published` was the last that did not see it.
@@ -116,10 +101,7 @@ fn answered(scene: &Scene<'_>) {
 }
 
 fn requests(scene: &Scene<'_>) {
-    for address in addresses() {
-        scene.mooring.expect_answers(address, 1_000);
-        scene.mooring.expect_single(address);
-    }
+    scene.expect_service();
 }
 
 fn places(scene: &Scene<'_>) {
@@ -135,19 +117,7 @@ fn places(scene: &Scene<'_>) {
 
 fn rollout(scene: &Scene<'_>) {
     let mooring = &scene.mooring;
-    let begin = scene.watcher.now();
-    let clients = addresses().map(|address| (address, mooring.ask_steadily(address, 100)));
-    mooring.restart_agents();
-    let reports = clients.map(|(address, client)| (address, client.end()));
-    for (address, report) in &reports {
-        let holder = mooring.wait_until_held(*address);
-        let story = scene.watcher.story(*address).unwrap().since(begin);
-        mooring.expect_one(&story, holder.mac);
-        println!("  {address}: {report}");
-    }
-    for (address, report) in &reports {
-        mooring.expect_none_failed(*address, report);
-    }
+    scene.under_load(100, || mooring.restart_agents());
     // Nothing of what stood in for the agent is left.
     for address in addresses() {
         mooring.wait_for("the address is on no uplink any more", || {
@@ -212,19 +182,5 @@ fn deleted(scene: &Scene<'_>) {
             assert!(!story.silences.last().unwrap().over, "{story}");
         }
         std::thread::sleep(Duration::from_millis(200));
-    }
-}
-
-// === impl Scene ===
-
-impl Scene<'_> {
-    #[track_caller]
-    fn wait_for_announcements(&self, address: IpAddr, number: usize) {
-        let what = format!("{address} was announced {number} times");
-        self.mooring
-            .wait_at_most(Duration::from_secs(20), &what, || {
-                let story = self.watcher.story(address).unwrap();
-                (story.announcements.len() >= number).then_some(())
-            });
     }
 }

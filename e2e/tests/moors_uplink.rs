@@ -7,28 +7,28 @@ mod moored;
 mod mooring;
 mod plugin;
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use moored::{
-    Holder, Tale, V4, addresses, node_mac, on_links, on_uplink, print_first_answer, tell_all,
-    when_programmed,
+    Scene, Tale, V4, addresses, node_mac, on_links, on_uplink, print_first_answer, when_programmed,
 };
 use mooring::{Mooring, Pod};
 use plugin::Cluster;
-use serde_json::json;
 use testbed::Bed;
 use testbed::spec::{Proxy, StrictArp};
-use testbed::watcher::{Story, Watcher};
+use testbed::watcher::Story;
+
+/// A story that is told in one mode only: the lifetime of an address is the kernel's business in every mode, and lasts a
+/// minute.
+const GONE: &str = "an agent that is gone for good leaves nothing";
 
 #[test]
 fn in_iptables_and_nftables_mode_the_address_is_on_one_uplink() {
-    for (proxy, mode) in [(Proxy::Iptables, "iptables"), (Proxy::Nftables, "nftables")] {
-        in_mode(proxy, mode);
-    }
+    in_mode(Proxy::Iptables, "iptables", |story| story != GONE);
+    in_mode(Proxy::Nftables, "nftables", |_| true);
 }
 
-fn in_mode(proxy: Proxy, mode: &'static str) {
+fn in_mode(proxy: Proxy, mode: &'static str, is_told: impl Fn(&str) -> bool) {
     let bed = Bed::fixture(env!("CARGO_BIN_EXE_testbed"), "moors-uplink")
         .proxy(proxy)
         .strict_arp(StrictArp::False)
@@ -36,79 +36,12 @@ fn in_mode(proxy: Proxy, mode: &'static str) {
         .unwrap();
     let cluster = Cluster::on(bed);
     let mooring = Mooring::install(&cluster.bed);
-    mooring.deploy_web();
-    mooring.create_lan_pool(&json!({}));
-    let scene = Scene {
-        cluster: &cluster,
-        mooring,
-        watcher: mooring.watch(&addresses()),
-        mode,
-    };
-    scene.walk();
+    let scene = Scene::set(&cluster, mooring, mode);
+    let mut stories = stories().to_vec();
+    stories.retain(|(story, _)| is_told(story));
+    scene.tell(&stories);
     drop(scene);
     cluster.bed.down().unwrap();
-}
-
-struct Scene<'a> {
-    cluster: &'a Cluster,
-    mooring: Mooring<'a>,
-    /// From before the Service is made to the end.
-    watcher: Watcher,
-    mode: &'static str,
-}
-
-impl Scene<'_> {
-    /// The whole life of the addresses in one mode.
-    fn walk(&self) {
-        tell_all(&format!("{}: ", self.mode), &stories(), self);
-    }
-
-    fn holders(&self) -> [(IpAddr, Holder); 2] {
-        addresses().map(|address| (address, self.mooring.wait_until_held(address)))
-    }
-
-    /// The agents of the nodes that have the addresses.
-    fn agents(&self) -> Vec<Pod> {
-        let holders = self.holders();
-        let mut agents = self.mooring.agents();
-        agents.retain(|pod| holders.iter().any(|(_, holder)| holder.node == pod.node));
-        agents
-    }
-
-    /// Fails unless each address is on the uplink of its node and on nothing else in the cluster.
-    #[track_caller]
-    fn expect_in_place(&self) {
-        for (address, holder) in self.holders() {
-            for node in self.cluster.nodes() {
-                let found = on_links(&self.cluster.bed, &node, address);
-                if node == holder.node {
-                    assert_eq!(found.len(), 1, "{address} on {node}: {found:?}");
-                    let place = on_uplink(&self.cluster.bed, &node, address).unwrap();
-                    println!("  {address} on {node}: {place:?}");
-                } else {
-                    assert!(found.is_empty(), "{address} on {node}: {found:?}");
-                }
-            }
-        }
-    }
-
-    /// Runs something under load; no request may fail, and nobody but the holder may speak.
-    #[track_caller]
-    fn under_load(&self, disturb: impl FnOnce()) {
-        let begin = self.watcher.now();
-        let clients = addresses().map(|address| (address, self.mooring.ask_steadily(address, 50)));
-        disturb();
-        let reports = clients.map(|(address, client)| (address, client.end()));
-        for (address, report) in &reports {
-            let holder = self.mooring.wait_until_held(*address);
-            let story = self.watcher.story(*address).unwrap().since(begin);
-            println!("  {address}: {report}");
-            self.mooring.expect_one(&story, holder.mac);
-        }
-        for (address, report) in &reports {
-            self.mooring.expect_none_failed(*address, report);
-        }
-    }
 }
 
 /// In this order: each begins where the one before it ended.
@@ -118,7 +51,7 @@ const fn stories<'a>() -> [Tale<Scene<'a>>; 6] {
         ("a thousand requests of each family", requests),
         ("the agent is killed under load", killed),
         ("the agents are replaced under load", rollout),
-        ("an agent that is gone for good leaves nothing", gone),
+        (GONE, gone),
         ("the Service is deleted", deleted),
     ]
 }
@@ -138,46 +71,64 @@ fn answered(scene: &Scene<'_>) {
         assert_eq!(holder.method, "Uplink");
         assert_eq!(holder.interface, "eth0");
         assert_eq!(holder.mac, node_mac(&scene.cluster.bed, &holder.node));
-        let what = format!("{address} was announced");
-        mooring.wait_at_most(Duration::from_secs(20), &what, || {
-            let story = scene.watcher.story(address).unwrap();
-            (story.announcements.len() >= 2).then_some(())
-        });
+        scene.wait_for_announcements(address, 2);
         mooring.expect_one(&scene.watcher.story(address).unwrap(), holder.mac);
     }
     mooring.show(&["get", "xip", "-o", "wide"]);
     scene.cluster.explain(V4);
-    scene.expect_in_place();
+    expect_in_place(scene);
 }
 
 fn requests(scene: &Scene<'_>) {
-    for address in addresses() {
-        scene.mooring.expect_answers(address, 1_000);
-        scene.mooring.expect_single(address);
+    scene.expect_service();
+    expect_in_place(scene);
+}
+
+/// The agents of the nodes that have the addresses.
+fn agents(scene: &Scene<'_>) -> Vec<Pod> {
+    let holders = scene.holders();
+    let mut agents = scene.mooring.agents();
+    agents.retain(|pod| holders.iter().any(|(_, holder)| holder.node == pod.node));
+    agents
+}
+
+/// Fails unless each address is on the uplink of its node and on nothing else in the cluster.
+#[track_caller]
+fn expect_in_place(scene: &Scene<'_>) {
+    for (address, holder) in scene.holders() {
+        for node in scene.cluster.nodes() {
+            let found = on_links(&scene.cluster.bed, &node, address);
+            if node == holder.node {
+                assert_eq!(found.len(), 1, "{address} on {node}: {found:?}");
+                let place = on_uplink(&scene.cluster.bed, &node, address).unwrap();
+                println!("  {address} on {node}: {place:?}");
+            } else {
+                assert!(found.is_empty(), "{address} on {node}: {found:?}");
+            }
+        }
     }
-    scene.expect_in_place();
 }
 
 fn killed(scene: &Scene<'_>) {
     let restarts = |agents: &[Pod]| agents.iter().map(|pod| pod.restarts).sum::<i64>();
-    scene.under_load(|| {
-        let before = scene.agents();
+    scene.under_load(50, || {
+        let before = agents(scene);
         for agent in &before {
             assert!(scene.mooring.sigkill(agent), "{agent:?}");
         }
         scene.mooring.wait_for("the agents run again", || {
-            let now = scene.agents();
+            let now = agents(scene);
             let again = restarts(&now) >= restarts(&before) + before.len() as i64;
             (again && now.iter().all(|pod| pod.ready)).then_some(())
         });
         scene.mooring.let_pass(Duration::from_secs(5));
     });
-    scene.expect_in_place();
+    expect_in_place(scene);
 }
 
 fn rollout(scene: &Scene<'_>) {
-    scene.under_load(|| scene.mooring.restart_agents());
-    scene.expect_in_place();
+    scene.under_load(50, || scene.mooring.restart_agents());
+    expect_in_place(scene);
 }
 
 /// The lifetime ends what nobody renews: the kubelet of the node stands still, so that nobody starts the agent again.

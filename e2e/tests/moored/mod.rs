@@ -10,6 +10,7 @@ mod client;
 mod holder;
 mod links;
 mod programmed;
+mod scene;
 mod stories;
 
 use std::collections::BTreeSet;
@@ -25,6 +26,7 @@ use crate::mooring::Mooring;
 pub(crate) use holder::Holder;
 pub(crate) use links::{OnLink, node_mac, on_links, on_uplink};
 pub(crate) use programmed::{print_first_answer, when_programmed};
+pub(crate) use scene::Scene;
 pub(crate) use stories::{Tale, tell_all};
 
 /// The pool, in the nodes' own subnets, of both families.
