@@ -10,13 +10,18 @@ mod plugin;
 use std::time::Duration;
 
 use moored::{
-    Scene, Tale, V4, addresses, node_mac, on_links, on_uplink, print_first_answer, when_programmed,
+    POOL, Scene, Tale, Tried, V4, addresses, node_address, node_mac, on_links, on_uplink,
+    print_first_answer, when_programmed,
 };
-use mooring::{Mooring, Pod};
+use mooring::{Mooring, POOLS, Pod};
 use plugin::Cluster;
+use serde_json::json;
 use testbed::Bed;
 use testbed::spec::{Proxy, StrictArp};
 use testbed::watcher::Story;
+
+/// Where the kubelet listens, on all addresses of its node.
+const KUBELET: u16 = 10_250;
 
 /// A story that is told in one mode only: the lifetime of an address is the kernel's business in every mode, and lasts a
 /// minute.
@@ -45,10 +50,12 @@ fn in_mode(proxy: Proxy, mode: &'static str, is_told: impl Fn(&str) -> bool) {
 }
 
 /// In this order: each begins where the one before it ended.
-const fn stories<'a>() -> [Tale<Scene<'a>>; 6] {
+const fn stories<'a>() -> [Tale<Scene<'a>>; 8] {
     [
         ("one node answers", answered),
         ("a thousand requests of each family", requests),
+        ("only the Service can be reached on the address", ports),
+        ("the address is not pinged any more, and again", ping),
         ("the agent is killed under load", killed),
         ("the agents are replaced under load", rollout),
         (GONE, gone),
@@ -82,6 +89,40 @@ fn answered(scene: &Scene<'_>) {
 fn requests(scene: &Scene<'_>) {
     scene.expect_service();
     expect_in_place(scene);
+}
+
+fn ports(scene: &Scene<'_>) {
+    let mooring = &scene.mooring;
+    let service = mooring.object("service/web");
+    let node_port = service["spec"]["ports"][0]["nodePort"].as_u64().unwrap();
+    let node_port = u16::try_from(node_port).unwrap();
+    let tried = |address| [80, KUBELET, node_port].map(|port| mooring.try_port(address, port));
+    for (address, holder) in scene.holders() {
+        let own = node_address(&scene.cluster.bed, &holder.node, address.is_ipv4());
+        let (there, here) = (tried(own), tried(address));
+        println!("  80, kubelet, NodePort: {there:?} at {own}, {here:?} at {address}");
+        assert_eq!(there[1..], [Tried::Opened; 2], "{own}");
+        assert_eq!(here, [Tried::Opened, Tried::Refused, Tried::Refused]);
+    }
+}
+
+fn ping(scene: &Scene<'_>) {
+    let mooring = &scene.mooring;
+    let pool = format!("{POOLS}/{POOL}");
+    let all_ping = |wanted| addresses().map(|address| mooring.pings(address)) == [wanted; 2];
+    assert!(all_ping(true), "by default");
+    scene.under_load(50, || {
+        for (said, answered) in [("Deny", false), ("Allow", true)] {
+            let begin = scene.watcher.now();
+            mooring.merge(&pool, &json!({"spec": {"ping": said}}));
+            let what = format!("pings are as {said} says");
+            mooring.wait_at_most(Duration::from_secs(5), &what, || {
+                all_ping(answered).then_some(())
+            });
+            let took = (scene.watcher.now() - begin).as_secs_f64();
+            println!("  {said} was seen to hold after {took:.1} s");
+        }
+    });
 }
 
 /// The agents of the nodes that have the addresses.

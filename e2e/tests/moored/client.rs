@@ -10,6 +10,15 @@ use crate::mooring::Mooring;
 /// No story asks for longer.
 const LIMIT: Duration = Duration::from_secs(600);
 
+/// What becomes of a connection that is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tried {
+    Opened,
+    Refused,
+    /// Nothing came back for three seconds.
+    Lost,
+}
+
 impl Mooring<'_> {
     /// Asks the web server at an address so many times a second, until it is told to end.
     #[track_caller]
@@ -48,6 +57,28 @@ impl Mooring<'_> {
             let client = self.bed.ask_steadily("client", target, options).unwrap();
             client.finish().failures().is_empty().then_some(())
         });
+    }
+
+    /// Tries to connect, from outside the cluster, by TCP.
+    #[track_caller]
+    pub(crate) fn try_port(&self, address: IpAddr, port: u16) -> Tried {
+        let mut bash = self.bed.command("client", "timeout");
+        let connect = format!(": < /dev/tcp/{address}/{port}");
+        let output = bash.args(["3", "bash", "-c", &connect]).output().unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        match output.status.code() {
+            Some(0) => Tried::Opened,
+            Some(124) => Tried::Lost,
+            _ if complaint.contains("Connection refused") => Tried::Refused,
+            _ => panic!("{address} port {port}: {output:?}"),
+        }
+    }
+
+    /// Whether an echo request from outside the cluster is answered within a second.
+    pub(crate) fn pings(&self, address: IpAddr) -> bool {
+        let mut ping = self.bed.command("client", "ping");
+        let output = ping.args(["-c1", "-W1", &address.to_string()]).output();
+        output.unwrap().status.success()
     }
 
     /// `ip ARGUMENTS` in the namespace of a client.

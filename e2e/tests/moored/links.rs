@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 use testbed::Bed;
+use testbed::plan::Host;
 use testbed::probe::Mac;
 
 /// An address on an interface.
@@ -64,7 +65,20 @@ pub(crate) fn on_uplink(bed: &Bed, node: &str, address: IpAddr) -> Option<OnLink
 
 /// The MAC of a node on the segment.
 pub(crate) fn node_mac(bed: &Bed, node: &str) -> Mac {
+    host(bed, node).mac()
+}
+
+/// A node's own address on the segment, of IPv4 or IPv6.
+pub(crate) fn node_address(bed: &Bed, node: &str, ipv4: bool) -> IpAddr {
+    let host = host(bed, node);
+    match ipv4 {
+        true => host.ipv4().into(),
+        false => host.ipv6().into(),
+    }
+}
+
+fn host(bed: &Bed, node: &str) -> Host {
     let nodes = bed.status().unwrap().nodes;
-    let mut nodes = nodes.iter().map(|status| &status.host);
-    nodes.find(|host| host.name == node).unwrap().mac()
+    let mut nodes = nodes.into_iter().map(|status| status.host);
+    nodes.find(|host| host.name == node).unwrap()
 }
