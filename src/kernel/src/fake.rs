@@ -56,6 +56,9 @@ impl FakeHost {
             loopback: true,
             no_arp: false,
             controller: None,
+            parent: None,
+            active_port: None,
+            carrier_changes: 0,
             mtu: 65536,
         };
         Self {
@@ -99,6 +102,9 @@ impl FakeHost {
             loopback: false,
             no_arp: matches!(kind, "dummy" | "ifb"),
             controller: None,
+            parent: None,
+            active_port: None,
+            carrier_changes: 0,
             mtu: 1500,
         };
         self.links.insert(index, link);
@@ -116,7 +122,13 @@ impl FakeHost {
             }
             self.host_routes.retain(|route| route.link != index);
             for link in self.links.values_mut() {
-                link.controller = link.controller.filter(|controller| *controller != index);
+                for other in [
+                    &mut link.controller,
+                    &mut link.parent,
+                    &mut link.active_port,
+                ] {
+                    *other = other.filter(|other| *other != index);
+                }
             }
         }
     }

@@ -23,6 +23,13 @@ pub struct Link {
     pub no_arp: bool,
     /// The index of the bridge, bond or VRF that it is a port of.
     pub controller: Option<u32>,
+    /// The index of the link that it is built on, as a VLAN is; none where that is in another network namespace.
+    pub parent: Option<u32>,
+    /// The index of the port that a bond sends by, in the modes where it sends by one at a time.
+    pub active_port: Option<u32>,
+    /// How often the carrier came or went since the link was made (`carrier_changes`,
+    /// Documentation/ABI/testing/sysfs-class-net).
+    pub carrier_changes: u32,
     /// In bytes.
     pub mtu: u32,
 }

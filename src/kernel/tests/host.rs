@@ -167,6 +167,9 @@ fn links_are_listed_by_index_with_their_kind_and_state() {
             loopback: true,
             no_arp: false,
             controller: None,
+            parent: None,
+            active_port: None,
+            carrier_changes: 0,
             mtu: 65536,
         };
         assert_eq!(links[0], lo);
@@ -202,6 +205,36 @@ fn a_port_names_its_controller_until_that_is_gone() {
         world.remove_link("br0");
         let port = find(world.host().links().unwrap(), "port0").unwrap();
         assert_eq!(port.controller, None);
+    });
+}
+
+#[test]
+fn a_vlan_names_what_it_is_built_on_and_a_bond_the_port_that_it_sends_by() {
+    both("built on others", |world| {
+        for port in ["port0", "port1"] {
+            world.add_link(port);
+        }
+        if !world.add_bond("bond0", &["port0", "port1"]) {
+            return;
+        }
+        world.add_vlan("bond0.5", "bond0", 5);
+        let find = |links: &[Link], of: &str| -> Link {
+            let mut links = links.iter();
+            links.find(|link| link.name == name(of)).unwrap().clone()
+        };
+        let links = world.host().links().unwrap();
+        let (bond, vlan) = (find(&links, "bond0"), find(&links, "bond0.5"));
+        assert_eq!((bond.kind.as_deref(), bond.parent), (Some("bond"), None));
+        assert_eq!(bond.active_port, Some(find(&links, "port0").index));
+        assert_eq!(
+            (vlan.kind.as_deref(), vlan.parent),
+            (Some("vlan"), Some(bond.index))
+        );
+        assert_eq!(vlan.active_port, None);
+        world.send_by("bond0", "port1");
+        let links = world.host().links().unwrap();
+        let sends_by = find(&links, "bond0").active_port;
+        assert_eq!(sends_by, Some(find(&links, "port1").index));
     });
 }
 

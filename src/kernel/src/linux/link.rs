@@ -13,9 +13,21 @@ const RTM_GETLINK: u16 = 18;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_LINK: u16 = 5;
 const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
+const IFLA_CARRIER_CHANGES: u16 = 35;
+const IFLA_LINK_NETNSID: u16 = 37;
 const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_DATA: u16 = 2;
+const IFLA_BOND_ACTIVE_SLAVE: u16 = 2;
+
+/// What the driver of a link says.
+#[derive(Default)]
+struct LinkInfo {
+    kind: Option<String>,
+    active_port: Option<u32>,
+}
 
 pub(super) fn read() -> Result<Vec<Link>, ReadError> {
     let header = LinkHeader::default();
@@ -35,12 +47,14 @@ pub(super) fn read() -> Result<Vec<Link>, ReadError> {
     Ok(links)
 }
 
-/// Five attributes of some seventy are looked at. `LinkMessage` would read them all, and one that it does not know or a
+/// Eight attributes of some seventy are looked at. `LinkMessage` would read them all, and one that it does not know or a
 /// name that is not UTF-8 would hide every link of the node.
 fn decode(payload: &[u8]) -> Result<Link, String> {
     let header = LinkHeader::parse(payload).map_err(|error| error.to_string())?;
-    let (mut name, mut mac, mut kind, mut mtu) = (None, None, None, None);
-    let mut controller = None;
+    let (mut name, mut mac, mut mtu, mut info) = (None, None, None, LinkInfo::default());
+    let (mut controller, mut parent, mut carrier_changes) = (None, None, 0);
+    let mut abroad = false;
+    let number = |value: &[u8]| parse_u32(value).map_err(|error| error.to_string());
     let attributes = payload.get(header.buffer_len()..).unwrap_or_default();
     for attribute in NlasIterator::new(attributes) {
         let attribute = attribute.map_err(|error| error.to_string())?;
@@ -51,11 +65,13 @@ fn decode(payload: &[u8]) -> Result<Link, String> {
                 name = Some(InterfaceName::new(text).map_err(|error| error.to_string())?);
             }
             IFLA_ADDRESS => mac = value.try_into().ok().filter(|mac| *mac != [0; 6]),
-            IFLA_MTU => mtu = Some(parse_u32(value).map_err(|error| error.to_string())?),
-            IFLA_MASTER => {
-                controller = Some(parse_u32(value).map_err(|error| error.to_string())?);
-            }
-            IFLA_LINKINFO => kind = info_kind(value)?,
+            IFLA_MTU => mtu = Some(number(value)?),
+            IFLA_MASTER => controller = Some(number(value)?),
+            // A tunnel says 0 if it is built on none.
+            IFLA_LINK => parent = Some(number(value)?).filter(|parent| *parent != 0),
+            IFLA_LINK_NETNSID => abroad = true,
+            IFLA_CARRIER_CHANGES => carrier_changes = number(value)?,
+            IFLA_LINKINFO => info = LinkInfo::decode(value)?,
             _ => {}
         }
     }
@@ -64,22 +80,50 @@ fn decode(payload: &[u8]) -> Result<Link, String> {
         index: header.index,
         name: name.ok_or_else(|| missing("name"))?,
         mac: mac.map(MacAddress),
-        kind,
+        kind: info.kind,
         up: header.flags.contains(LinkFlags::Up),
         carrier: header.flags.contains(LinkFlags::LowerUp),
         loopback: header.flags.contains(LinkFlags::Loopback),
         no_arp: header.flags.contains(LinkFlags::Noarp),
         controller,
+        parent: parent.filter(|_| !abroad),
+        active_port: info.active_port,
+        carrier_changes,
         mtu: mtu.ok_or_else(|| missing("MTU"))?,
     })
 }
 
-fn info_kind(value: &[u8]) -> Result<Option<String>, String> {
-    for attribute in NlasIterator::new(value) {
+// === impl LinkInfo ===
+
+impl LinkInfo {
+    fn decode(value: &[u8]) -> Result<Self, String> {
+        let mut info = Self::default();
+        let mut data = Vec::new();
+        for attribute in NlasIterator::new(value) {
+            let attribute = attribute.map_err(|error| error.to_string())?;
+            match attribute.kind() {
+                IFLA_INFO_KIND => {
+                    let kind = String::from_utf8_lossy(until_zero(attribute.value()));
+                    info.kind = Some(kind.into_owned());
+                }
+                IFLA_INFO_DATA => data = attribute.value().to_vec(),
+                _ => {}
+            }
+        }
+        // What the numbers mean is each driver's own.
+        if info.kind.as_deref() == Some("bond") {
+            info.active_port = active_port(&data)?;
+        }
+        Ok(info)
+    }
+}
+
+fn active_port(data: &[u8]) -> Result<Option<u32>, String> {
+    for attribute in NlasIterator::new(data) {
         let attribute = attribute.map_err(|error| error.to_string())?;
-        if attribute.kind() == IFLA_INFO_KIND {
-            let kind = String::from_utf8_lossy(until_zero(attribute.value()));
-            return Ok(Some(kind.into_owned()));
+        if attribute.kind() == IFLA_BOND_ACTIVE_SLAVE {
+            let port = parse_u32(attribute.value()).map_err(|error| error.to_string())?;
+            return Ok(Some(port));
         }
     }
     Ok(None)

@@ -122,6 +122,70 @@ impl World {
         true
     }
 
+    /// A bond that sends by one port at a time, the first of these, and is up. A kernel that cannot make bonds is left alone,
+    /// and the reason is printed.
+    pub(crate) fn add_bond(&mut self, name: &str, ports: &[&str]) -> bool {
+        match self {
+            Self::Fake(host) => {
+                let name = InterfaceName::new(name).expect("world");
+                host.add_link(name, "bond").expect("a new link");
+            }
+            Self::Linux(_) => {
+                let words = "type bond mode active-backup miimon 100".split(' ');
+                let words: Vec<&str> = ["link", "add", name].into_iter().chain(words).collect();
+                if attempt("ip", &words).is_err() {
+                    skip("this kernel makes no bonds");
+                    return false;
+                }
+            }
+        }
+        for port in ports {
+            self.make_port(port, name);
+        }
+        self.set_up(name, 1500);
+        self.send_by(name, ports[0]);
+        true
+    }
+
+    /// The port that a bond sends by from now on.
+    pub(crate) fn send_by(&mut self, name: &str, port: &str) {
+        match self {
+            Self::Fake(host) => {
+                let links = host.links().expect("world");
+                let mut links = links.iter();
+                let port = links.find(|link| link.name.as_os_str() == port);
+                let index = port.map(|port| port.index);
+                host.change_link(&InterfaceName::new(name).expect("world"), |link| {
+                    link.active_port = index;
+                });
+            }
+            Self::Linux(_) => ip(["link", "set", name, "type", "bond", "active_slave", port]),
+        }
+    }
+
+    pub(crate) fn add_vlan(&mut self, name: &str, parent: &str, id: u16) {
+        match self {
+            Self::Fake(host) => {
+                let links = host.links().expect("world");
+                let mut links = links.iter();
+                let parent = links.find(|link| link.name.as_os_str() == parent);
+                let index = parent.map(|parent| parent.index);
+                let name = InterfaceName::new(name).expect("world");
+                host.add_link(name.clone(), "vlan").expect("a new link");
+                host.change_link(&name, |link| link.parent = index);
+            }
+            Self::Linux(_) => {
+                let id = id.to_string();
+                run(
+                    "ip",
+                    &[
+                        "link", "add", "link", parent, "name", name, "type", "vlan", "id", &id,
+                    ],
+                );
+            }
+        }
+    }
+
     pub(crate) fn make_port(&mut self, name: &str, controller: &str) {
         match self {
             Self::Fake(host) => {
