@@ -72,7 +72,7 @@ pub struct FrameCount {
 /// It hears what is for this host, for everybody or for a group, as the kernel's own ARP and IPv6 do. That leaves out what
 /// the host itself sends, frames for other hosts, and frames of a VLAN that has no interface: the kernel hands those to the
 /// link underneath with the tag taken off, and marks them as another host's (`__netif_receive_skb_core` in net/core/dev.c).
-/// An answer to one would go out untagged, into the wrong segment.
+/// Frames of a VLAN that has one are that one's alone. An answer to either would go out untagged, into the wrong segment.
 #[derive(Debug)]
 pub struct PacketSocket {
     fd: OwnedFd,
@@ -117,7 +117,7 @@ impl PacketSocket {
         }
         // Linux 4.20 and later. It spares the filter work; without it the filter drops the same frames.
         let _ = system::ignore_outgoing(fd.as_fd());
-        let program = filter::program(ears);
+        let program = filter::program(ears, link);
         system::attach_filter(fd.as_fd(), &program).map_err(failed(OpeningStep::Filter))?;
         system::bind(fd.as_fd(), ears.ethertype(), index).map_err(failed(OpeningStep::Bind))?;
 

@@ -2,8 +2,8 @@
 //! its end drops it (Documentation/networking/filter.rst).
 
 use nix::libc::{
-    BPF_ABS, BPF_B, BPF_H, BPF_JEQ, BPF_JGT, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, SKF_AD_OFF,
-    SKF_AD_PKTTYPE, sock_filter,
+    BPF_ABS, BPF_B, BPF_H, BPF_JEQ, BPF_JGT, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W,
+    SKF_AD_IFINDEX, SKF_AD_OFF, SKF_AD_PKTTYPE, sock_filter,
 };
 
 use super::Ears;
@@ -25,10 +25,18 @@ const NEIGHBOUR_ADVERTISEMENT: u32 = 136;
 const KEEP: u32 = u32::MAX;
 const DROP: u32 = 0;
 
-/// The filter for a socket with these ears.
-pub(super) fn program(ears: Ears) -> Vec<sock_filter> {
+/// The filter for a socket with these ears on the link of that index.
+///
+/// A frame of a VLAN, or for another link that is built on this one, comes by twice: the kernel shows it to the sockets of
+/// the link that it came in by, too, with its tag taken off already (`orig_dev` in `__netif_receive_skb_core`,
+/// net/core/dev.c). By then it is the other link's.
+pub(super) fn program(ears: Ears, link: u32) -> Vec<sock_filter> {
     let packet_type = (SKF_AD_OFF + SKF_AD_PKTTYPE) as u32;
+    let now_at = (SKF_AD_OFF + SKF_AD_IFINDEX) as u32;
     let mut program = vec![
+        load(BPF_W, now_at),
+        jump(BPF_JEQ, link, 1, 0),
+        finish(DROP),
         load(BPF_W, packet_type),
         jump(BPF_JGT, LAST_FOR_US, 0, 1),
         finish(DROP),

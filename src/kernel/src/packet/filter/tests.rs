@@ -7,9 +7,18 @@ const OTHERHOST: u32 = 3;
 const OUTGOING: u32 = 4;
 const LOOPBACK: u32 = 5;
 
+/// The link that is listened on, and a VLAN on it.
+const LINK: u32 = 7;
+const VLAN: u32 = 8;
+
 /// Runs a program as `___bpf_prog_run` would, as far as this module writes any.
 fn kept(ears: Ears, packet_type: u32, frame: &[u8]) -> u32 {
-    let program = program(ears);
+    kept_at(LINK, ears, packet_type, frame)
+}
+
+/// The same for a frame that is at a link by now.
+fn kept_at(link: u32, ears: Ears, packet_type: u32, frame: &[u8]) -> u32 {
+    let program = program(ears, LINK);
     let (mut at, mut value) = (0, 0);
     loop {
         let step = program[at];
@@ -27,6 +36,8 @@ fn kept(ears: Ears, packet_type: u32, frame: &[u8]) -> u32 {
             at += usize::from(if yes { step.jt } else { step.jf });
         } else if step.k == (SKF_AD_OFF + SKF_AD_PKTTYPE) as u32 {
             value = packet_type;
+        } else if step.k == (SKF_AD_OFF + SKF_AD_IFINDEX) as u32 {
+            value = link;
         } else {
             let width = match code & 0x18 {
                 BPF_W => 4,
@@ -94,5 +105,17 @@ fn only_frames_for_this_host_are_heard() {
         let arp = ethernet(0x0806, &[0; 28]);
         assert_eq!(kept(Ears::Arp, packet_type, &arp), expected);
         assert_eq!(kept(Ears::Ndp, packet_type, &ipv6(58, 135)), expected);
+    }
+}
+
+#[test]
+fn frames_of_a_vlan_on_the_link_are_not_heard() {
+    let frames = [
+        (Ears::Arp, ethernet(0x0806, &[0; 28])),
+        (Ears::Ndp, ipv6(58, 135)),
+    ];
+    for (ears, frame) in frames {
+        assert_eq!(kept_at(LINK, ears, BROADCAST, &frame), KEEP);
+        assert_eq!(kept_at(VLAN, ears, BROADCAST, &frame), DROP);
     }
 }
