@@ -21,6 +21,8 @@ use tracing::{info, warn};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SegmentLink {
     pub name: String,
+    /// What the node's report calls it, which may be a former name.
+    pub reported: String,
     pub index: u32,
     pub mac: Mac,
 }
@@ -48,7 +50,8 @@ pub(super) fn node(
 ) -> Result<(Node, Vec<SegmentLink>), ReadError> {
     let links = host.links()?;
     let find = |name: &str| {
-        let index = segments.iter().find(|old| old.name == name);
+        let mut segments = segments.iter();
+        let index = segments.find(|old| old.name == name || old.reported == name);
         links
             .iter()
             .find(|link| link.name.as_os_str() == name)
@@ -78,6 +81,7 @@ pub(super) fn node(
         });
         found.push(SegmentLink {
             name,
+            reported: reported.name.clone(),
             index: link.index,
             mac,
         });

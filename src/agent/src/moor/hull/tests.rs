@@ -173,10 +173,18 @@ fn a_node_is_as_its_report_says_with_its_links_as_they_are() {
         link.name = InterfaceName::new("lan0").unwrap();
         link.carrier = false;
     });
-    let (node, _) = super::node(&host, &links, "n1", &report, &routes).unwrap();
+    let (node, renamed) = super::node(&host, &links, "n1", &report, &routes).unwrap();
     assert_eq!(node.uplinks[0].name, "lan0", "known by its index");
     assert!(!node.uplinks[0].up);
     assert_eq!(node.default_routes, ["lan0"]);
+    let (node, links) = super::node(&host, &renamed, "n1", &report, &routes).unwrap();
+    assert_eq!(node.uplinks[0].name, "lan0", "the report may be late");
+
+    let mut report = report;
+    report.uplinks[0].name = "lan0".to_owned();
+    let (node, links) = super::node(&host, &links, "n1", &report, &routes).unwrap();
+    assert_eq!(node.uplinks[0].name, "lan0");
+    assert_eq!(links[0].reported, "lan0");
 }
 
 #[test]
