@@ -8,7 +8,9 @@ use mooring_core::ipam::range::{AddressRange, HostBits};
 use mooring_core::ipam::service::Protocol;
 use mooring_core::mooring;
 pub(super) use mooring_core::mooring::is_ours;
-use mooring_core::mooring::{Deed, IPVS_LINK, LIFETIME, Node, StandingAddress, Uplink, deeds};
+use mooring_core::mooring::{
+    Deed, IPVS_LINK, LIFETIME, Node, Path, StandingAddress, Uplink, deeds,
+};
 use mooring_core::node::NodeReport;
 use mooring_core::wire::Mac;
 use mooring_kernel::{
@@ -73,6 +75,7 @@ pub(super) fn node(
             name: name.clone(),
             mac,
             up: link.up && link.carrier,
+            path: path(link, &links),
             subnets: (reported.subnets.iter())
                 .filter_map(|subnet| AddressRange::from_cidr(subnet, HostBits::Clear).ok())
                 .collect(),
@@ -94,6 +97,17 @@ pub(super) fn node(
         default_routes: default_routes.iter().map(renamed).collect(),
     };
     Ok((node, found))
+}
+
+fn path(link: &Link, links: &[Link]) -> Path {
+    let parent = |link: &&Link| links.iter().find(|found| Some(found.index) == link.parent);
+    // No deeper than anybody builds them, so that this ends whatever the kernel says.
+    let mut built_on = std::iter::successors(Some(link), parent).take(8);
+    Path {
+        link: link.index,
+        port: built_on.find_map(|link| link.active_port),
+        carrier_changes: link.carrier_changes,
+    }
 }
 
 fn mac(link: &Link) -> Option<Mac> {

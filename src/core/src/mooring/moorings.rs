@@ -21,7 +21,7 @@ use super::announcements::{Purse, Schedule};
 use super::berth::{Berth, Hindrance, Method, Place, berth};
 use super::orders::{Orders, Sending, Words};
 use super::standing::{Holding, Standing, State};
-use super::wanted::{Node, Programmed, Target, Wanted};
+use super::wanted::{Node, Path, Programmed, Target, Wanted};
 
 /// How often the wire is asked before an address is taken.
 const ASKS: u32 = 3;
@@ -62,6 +62,8 @@ struct Mooring {
     berth: Result<Berth, Hindrance>,
     /// The MAC address of the interface.
     mac: Option<Mac>,
+    /// How the interface's frames get to the segment.
+    path: Option<Path>,
     /// Since when it is wanted.
     begun: Now,
     progress: Progress,
@@ -121,6 +123,7 @@ impl Moorings {
                     wanted,
                     berth: Err(Hindrance::NoUplink),
                     mac: None,
+                    path: None,
                     begun: now,
                     progress: Progress::begin(now),
                 },
@@ -282,12 +285,12 @@ impl Moorings {
     fn replan(&mut self, now: Now) {
         for mooring in self.berthed.values_mut() {
             let new = berth(&mooring.wanted, &self.node);
-            let mac = new.as_ref().ok().and_then(|berth| {
+            let uplink = new.as_ref().ok().and_then(|berth| {
                 let uplinks = &self.node.uplinks;
-                let uplink = uplinks.iter().find(|up| up.name == berth.interface)?;
-                Some(uplink.mac)
+                uplinks.iter().find(|up| up.name == berth.interface)
             });
-            mooring.moved(new, mac, now);
+            let (mac, path) = (uplink.map(|uplink| uplink.mac), uplink.map(|up| up.path));
+            mooring.moved(new, mac, path, now);
         }
     }
 }
@@ -303,10 +306,16 @@ impl Mooring {
         };
     }
 
-    /// Takes a new berth. Another interface is another segment, where nobody was asked yet; the same one under another name
-    /// or with another MAC address is not, but everybody has to hear of it.
-    fn moved(&mut self, new: Result<Berth, Hindrance>, mac: Option<Mac>, now: Now) {
-        if self.berth == new && self.mac == mac {
+    /// Takes a new berth. Another interface is another segment, where nobody was asked yet; the same one under another name,
+    /// with another MAC address or by another path is not, but everybody has to hear of it.
+    fn moved(
+        &mut self,
+        new: Result<Berth, Hindrance>,
+        mac: Option<Mac>,
+        path: Option<Path>,
+        now: Now,
+    ) {
+        if self.berth == new && self.mac == mac && self.path == path {
             return;
         }
         let same_link = match (&self.berth, &new) {
@@ -315,7 +324,7 @@ impl Mooring {
             }
             _ => false,
         };
-        (self.berth, self.mac) = (new, mac);
+        (self.berth, self.mac, self.path) = (new, mac, path);
         match &mut self.progress {
             Progress::Holding { schedule, .. } if same_link => schedule.again(now),
             progress if !same_link => *progress = Progress::begin(now),

@@ -49,12 +49,26 @@ pub struct Uplink {
     pub mac: Mac,
     /// Administratively up.
     pub up: bool,
+    /// How its frames get to the segment.
+    pub path: Path,
     /// The subnets of the node's own addresses on it.
     pub subnets: Vec<AddressRange>,
     /// The node's own addresses in them, by which routers reach it.
     pub addresses: Vec<IpAddr>,
     /// The effective `arp_ignore`: the higher one of `all` and the interface's own.
     pub arp_ignore: i32,
+}
+
+/// How frames get from an uplink to its segment. Whenever this changes, switches may have to learn anew where the node is,
+/// also if the uplink was down for so short a time that nobody saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Path {
+    /// The kernel's number of the interface: a new one is another interface, even under the same name.
+    pub link: u32,
+    /// The kernel's number of the port by which a bond sends that is the interface, or that it is built on.
+    pub port: Option<u32>,
+    /// How often the carrier of the interface came or went.
+    pub carrier_changes: u32,
 }
 
 /// Something that a service proxy forwards.

@@ -188,6 +188,35 @@ fn a_node_is_as_its_report_says_with_its_links_as_they_are() {
 }
 
 #[test]
+fn a_vlan_on_a_bond_goes_the_way_of_the_bond() {
+    let mut host = host();
+    let bond = host.add_link(name("bond0"), "bond").unwrap();
+    let vlan = host.add_link(name("bond0.5"), "vlan").unwrap();
+    let (first, second) = (index(&host, "eth0"), index(&host, "eth1"));
+    host.change_link(&name("bond0"), |link| link.active_port = Some(first));
+    host.change_link(&name("bond0.5"), |link| {
+        link.parent = Some(bond);
+        link.carrier_changes = 2;
+    });
+    let paths = |host: &FakeHost| {
+        let links = host.links().unwrap();
+        let of = |index: u32| links.iter().find(|link| link.index == index).unwrap();
+        (path(of(bond), &links), path(of(vlan), &links))
+    };
+    let by = |link, port, carrier_changes| Path {
+        link,
+        port: Some(port),
+        carrier_changes,
+    };
+    assert_eq!(paths(&host), (by(bond, first, 0), by(vlan, first, 2)));
+    host.change_link(&name("bond0"), |link| link.active_port = Some(second));
+    assert_eq!(paths(&host), (by(bond, second, 0), by(vlan, second, 2)));
+    host.change_link(&name("bond0"), |link| link.parent = Some(vlan));
+    let round = paths(&host);
+    assert_eq!(round, (by(bond, second, 0), by(vlan, second, 2)));
+}
+
+#[test]
 fn ports_are_closed_once_and_again_when_something_changes() {
     let mut host = host();
     let mut hull = Hull::default();

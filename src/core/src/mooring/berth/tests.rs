@@ -1,6 +1,7 @@
 use super::*;
 use crate::ipam::pool::{Ping, Ports};
 use crate::ipam::range::{AddressRange, HostBits};
+use crate::mooring::Path;
 use crate::wire::Mac;
 
 fn uplink(name: &str, subnet: &str, arp_ignore: i32) -> Uplink {
@@ -8,6 +9,7 @@ fn uplink(name: &str, subnet: &str, arp_ignore: i32) -> Uplink {
         name: name.to_owned(),
         mac: Mac([0x52, 0x54, 0, 0x77, 0, 0x0b]),
         up: true,
+        path: Path::default(),
         subnets: vec![AddressRange::from_cidr(subnet, HostBits::Clear).unwrap()],
         addresses: Vec::new(),
         arp_ignore,

@@ -3,7 +3,7 @@ use crate::ipam::pool::{Bind, Ping, Ports};
 use crate::ipam::range::{AddressRange, HostBits};
 use crate::ipam::service::{Protocol, ServicePort};
 use crate::kube_proxy::snapshot::ObjectName;
-use crate::mooring::{Target, Uplink};
+use crate::mooring::{Path, Target, Uplink};
 use crate::proxy_mode::LiveMode;
 
 const ADDRESS: &str = "10.77.0.200";
@@ -47,6 +47,7 @@ fn node(mode: LiveMode) -> Node {
             name: "eth0".to_owned(),
             mac: OWN,
             up: true,
+            path: Path::default(),
             subnets: vec![AddressRange::from_cidr("10.77.0.0/24", HostBits::Clear).unwrap()],
             addresses: vec![address("10.77.0.11")],
             arp_ignore: 1,
@@ -349,6 +350,30 @@ fn a_link_with_another_name_or_mac_keeps_its_addresses_and_says_so() {
     bench.moorings.look(renamed, bench.now);
     assert!(held(&bench.tick()));
     assert_eq!(bench.words(), [Words::Announce]);
+}
+
+#[test]
+fn a_link_that_reaches_its_segment_by_another_path_says_so() {
+    let mut bench = Bench::new(LiveMode::Iptables);
+    bench.moorings.program(programmed(&[ADDRESS]));
+    bench.want(&[ADDRESS]);
+    bench.run(Duration::from_secs(20));
+    bench.words();
+    let mut there = node(LiveMode::Iptables);
+    let changes: [fn(&mut Path); 3] = [
+        |path| path.port = Some(8),
+        |path| path.carrier_changes += 2,
+        |path| path.link += 1,
+    ];
+    for change in changes {
+        change(&mut there.uplinks[0].path);
+        bench.moorings.look(there.clone(), bench.now);
+        assert!(held(&bench.tick()));
+        assert_eq!(bench.words(), [Words::Announce], "{there:?}");
+        bench.moorings.look(there.clone(), bench.now);
+        bench.tick();
+        assert_eq!(bench.words(), [], "nothing changed");
+    }
 }
 
 #[test]

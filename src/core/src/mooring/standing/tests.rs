@@ -1,6 +1,6 @@
 use super::*;
 use crate::condition::ConditionStatus;
-use crate::mooring::Uplink;
+use crate::mooring::{Path, Uplink};
 
 const MAC: Mac = Mac([0x52, 0x54, 0, 0x77, 0, 0x0b]);
 
@@ -12,6 +12,7 @@ fn node() -> Node {
             name: "eth0".to_owned(),
             mac: MAC,
             up: true,
+            path: Path::default(),
             subnets: Vec::new(),
             addresses: vec!["fd00:77::b".parse().unwrap(), "10.77.0.11".parse().unwrap()],
             arp_ignore: 1,
