@@ -327,7 +327,7 @@ fn fresh(interface: String, address: IpAddr) -> StandingAddress {
 }
 
 /// As [`is_ours`] knows it again.
-fn new_address(link: u32, address: IpAddr) -> NewAddress {
+pub(super) fn new_address(link: u32, address: IpAddr) -> NewAddress {
     NewAddress {
         valid: Lifetime::For(LIFETIME),
         preferred: Lifetime::For(std::time::Duration::ZERO),

@@ -16,6 +16,12 @@ use nix::sched::{CloneFlags, unshare};
 
 use super::*;
 
+mod death;
+mod links;
+mod quay;
+mod stacked;
+mod wire;
+
 const ADDRESS: &str = "10.9.0.100";
 const STRANGER: Mac = Mac([0x02, 0, 0, 0, 0, 0x99]);
 
@@ -37,6 +43,21 @@ fn ip(arguments: &str) {
 
 fn address() -> IpAddr {
     ADDRESS.parse().unwrap()
+}
+
+fn wanted(address: IpAddr) -> Wanted {
+    let http = ServicePort {
+        protocol: Protocol::Tcp,
+        port: 80,
+    };
+    Wanted {
+        address,
+        services: vec![(ObjectName::new("default", "web"), vec![http])],
+        bind: Bind::Auto,
+        interfaces: Vec::new(),
+        ports: Ports::ServiceOnly,
+        ping: Ping::Allow,
+    }
 }
 
 /// Tells a story in a network namespace of its own.
@@ -98,18 +119,7 @@ impl Scene {
     }
 
     fn want(&self, addresses: &[IpAddr]) {
-        let http = ServicePort {
-            protocol: Protocol::Tcp,
-            port: 80,
-        };
-        let wanted = addresses.iter().map(|address| Wanted {
-            address: *address,
-            services: vec![(ObjectName::new("default", "web"), vec![http])],
-            bind: Bind::Auto,
-            interfaces: Vec::new(),
-            ports: Ports::ServiceOnly,
-            ping: Ping::Allow,
-        });
+        let wanted = addresses.iter().map(|address| wanted(*address));
         self.moor.order(Order::Want(wanted.collect()));
     }
 
