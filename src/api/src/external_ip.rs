@@ -17,7 +17,8 @@ mod remarks;
 mod status;
 
 pub use agent::{
-    Held, Said, applied, holders_part, let_go_status, said_status, sighting_status, witness_part,
+    Held, Said, applied, holders_part, let_go_status, said_status, sighting_status, unseen_status,
+    witness_part,
 };
 pub use claim::{NoClaim, claim, spec};
 pub use mooring_core::ipam::object_name;

@@ -5,7 +5,7 @@ use kube::{Client, ResourceExt};
 use mooring_api::ExternalIP;
 use mooring_api::external_ip::{
     ExternalIPStatus, Said, Sighting, applied, holders_part, let_go_status, said_status,
-    sighting_status, witness_part,
+    sighting_status, unseen_status, witness_part,
 };
 use mooring_core::condition::Condition;
 
@@ -77,7 +77,10 @@ impl Berths {
         }
         let status = said_status(said, &known.status, now);
         match self.apply(known, FIELD_MANAGER, None, &status).await {
-            Ok(object) => Ok(Written::At(object.resource_version().unwrap_or_default())),
+            Ok(object) => {
+                let object = self.forget_sighting(known, object, now).await?;
+                Ok(Written::At(object.resource_version().unwrap_or_default()))
+            }
             // Asked with a uid about an object that is not there, the API server speaks of a conflict.
             Err(Trouble::NotFound | Trouble::Conflict(_)) => Ok(Written::Gone),
             Err(trouble) => Err(trouble),
@@ -103,7 +106,10 @@ impl Berths {
                 .apply(known, FIELD_MANAGER, version_before, &status)
                 .await
             {
-                Ok(_) => return Ok(LetGo::Done),
+                Ok(object) => {
+                    self.forget_sighting(known, object, now).await?;
+                    return Ok(LetGo::Done);
+                }
                 Err(Trouble::NotFound) => return Ok(LetGo::Gone),
                 Err(Trouble::Conflict(_)) if attempt < ATTEMPTS => attempt += 1,
                 Err(trouble) => return Err(trouble),
@@ -146,6 +152,28 @@ impl Berths {
         match written.await {
             Ok(()) | Err(Trouble::NotFound | Trouble::Conflict(_)) => Ok(()),
             Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// Takes back what a witness said, if no node has the address as of this `object`, and gives the object as it is then.
+    /// Should anybody have written to it since, that is left alone.
+    async fn forget_sighting(
+        &self,
+        known: &Address,
+        object: ExternalIP,
+        now: &Time,
+    ) -> Result<ExternalIP, Trouble> {
+        let former = object.status.clone().unwrap_or_default();
+        let Some(status) = unseen_status(known.address, &former, now) else {
+            return Ok(object);
+        };
+        let version = object.resource_version();
+        match self
+            .apply(known, WITNESS, version.as_deref(), &status)
+            .await
+        {
+            Err(Trouble::NotFound | Trouble::Conflict(_)) => Ok(object),
+            other => other,
         }
     }
 

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff;
 use kube::Resource as _;
 use mooring_core::condition::{Condition as Decided, Reason as _};
-use mooring_core::ipam::reason::AnnouncedReason;
+use mooring_core::ipam::reason::{AnnouncedReason, SingleResponderReason};
 use serde_json::{Value, json};
 
 use super::{ExternalIP, ExternalIPStatus, Method, Move, Responder, Sighting};
@@ -150,6 +150,33 @@ pub fn sighting_status(
         conditions,
         ..ExternalIPStatus::default()
     }
+}
+
+/// The part of the status that witnesses write, once no node has the address any more: what was seen of it is over, and nobody
+/// looks until a node has it again. `None` if a node has it, or if that is said already.
+pub fn unseen_status(
+    address: std::net::IpAddr,
+    former: &ExternalIPStatus,
+    now: &Time,
+) -> Option<ExternalIPStatus> {
+    let mut conditions = of(&[ConditionType::SingleResponder], &former.conditions);
+    let unseen = SingleResponderReason::NotWitnessed;
+    let told = conditions.iter().all(|old| old.reason == unseen.as_str());
+    if former.node.is_some() || (told && former.seen.is_none()) {
+        return None;
+    }
+    let message = format!(
+        "No node has {address}, so nobody asks on the wire who answers for it; a node does once one has it."
+    );
+    let decided = Decided::new(unseen, message);
+    set_condition(
+        &mut conditions,
+        condition(decided, None, whole_seconds(now)),
+    );
+    Some(ExternalIPStatus {
+        conditions,
+        ..ExternalIPStatus::default()
+    })
 }
 
 /// What to apply, server-side and with force, to the status of the ExternalIP of this name.

@@ -60,9 +60,14 @@ async fn answer(
             .split(['=', '&'])
             .find(|word| word.starts_with("mooring-"));
         let status = serde_json::from_slice::<Value>(&body).unwrap()["status"].take();
-        let expected = match status.get("seen") {
-            Some(_) => "mooring-witness",
-            None => "mooring-agent",
+        let single = status["conditions"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .any(|condition| condition["type"] == "SingleResponder");
+        let expected = match single {
+            true => "mooring-witness",
+            false => "mooring-agent",
         };
         assert_eq!(manager, Some(expected), "{query}");
     } else {
@@ -204,6 +209,32 @@ async fn a_node_lets_go_of_what_it_wrote_though_others_write_there_too() {
     let asked = script.asked.lock().unwrap();
     let status = asked[2].1["status"].as_object().unwrap();
     assert_eq!(status.keys().collect::<Vec<_>>(), ["conditions"]);
+}
+
+#[tokio::test]
+async fn what_a_witness_saw_is_taken_back_once_no_node_has_the_address() {
+    let script = Script::default();
+    let mut left = witnessed();
+    left.as_object_mut().unwrap().remove("node");
+    let answers = [
+        (200, object("9", left.clone())),
+        (200, object("10", json!({}))),
+        (200, object("9", left)),
+        failure(409),
+    ];
+    let berths = script.play(&answers).await;
+    let known = known("7", json!({"node": "n1"}));
+    assert_eq!(berths.let_go(&known, &now()).await, Ok(LetGo::Done));
+    assert_eq!(script.asked(), ["PATCH 7", "PATCH 9"]);
+    let status = script.asked.lock().unwrap()[1].1["status"].take();
+    assert_eq!(status["conditions"][0]["reason"], "NotWitnessed");
+    assert_eq!(status.get("seen"), None);
+    let written = berths.write(&known, &said(false), &now()).await;
+    assert_eq!(
+        written,
+        Ok(Written::At("9".to_owned())),
+        "a node has it by now"
+    );
 }
 
 #[tokio::test]

@@ -283,3 +283,26 @@ fn a_node_that_waits_does_not_talk_over_the_operator_that_holds_the_address_back
         ["Announced", "NoConflict"]
     );
 }
+
+#[test]
+fn what_was_seen_of_an_address_is_over_once_no_node_has_it() {
+    let address = "10.77.0.200".parse().unwrap();
+    let single = Decided::new(SingleResponderReason::OneResponder, "n1 alone answered.");
+    let seen = sighting_status(sighting(), single, &ExternalIPStatus::default(), &at(300));
+    let held = ExternalIPStatus {
+        node: Some("n1".to_owned()),
+        ..seen.clone()
+    };
+    assert_eq!(unseen_status(address, &held, &at(400)), None);
+    let over = unseen_status(address, &seen, &at(400)).unwrap();
+    assert_eq!(over.seen, None);
+    let condition = &over.conditions[0];
+    assert_eq!(
+        (condition.status.as_str(), condition.reason.as_str()),
+        ("Unknown", "NotWitnessed")
+    );
+    assert_eq!(condition.last_transition_time.0.as_second(), 400);
+    assert_eq!(unseen_status(address, &over, &at(500)), None);
+    let fresh = ExternalIPStatus::default();
+    assert_eq!(unseen_status(address, &fresh, &at(500)), None);
+}
