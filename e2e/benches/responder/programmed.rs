@@ -1,0 +1,52 @@
+//! When kube-proxy has programmed an address: this program, inside a node, reads the kernel's list of virtual services all the
+//! time, and says so in a datagram, over the wire on which the address is asked for.
+
+use std::net::{IpAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+/// What makes this program do that.
+pub(crate) const ARGUMENT: &str = "look-for";
+/// The first datagram. The second one tells how long a look took, in microseconds.
+pub(crate) const READY: &str = "ready";
+
+const LIST: &str = "/proc/net/ip_vs";
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// When an address was seen to be programmed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Programmed {
+    pub(crate) at: Instant,
+    /// How often it was looked for.
+    pub(crate) period: Duration,
+}
+
+/// Looks for an address (the first argument) until it is there, and tells the second argument.
+pub(crate) fn run(mut arguments: impl Iterator<Item = String>) {
+    let target: IpAddr = arguments.next().unwrap().parse().unwrap();
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    socket.connect(arguments.next().unwrap()).unwrap();
+    socket.send(READY.as_bytes()).unwrap();
+    let begin = Instant::now();
+    let mut looks = 1;
+    while !forwards(&std::fs::read_to_string(LIST).unwrap(), target) {
+        std::thread::sleep(PAUSE);
+        looks += 1;
+    }
+    let period = begin.elapsed() / looks;
+    let said = period.as_micros().to_string();
+    socket.send(said.as_bytes()).unwrap();
+}
+
+/// A virtual service is a line, and its destinations are the lines that follow, each with an arrow.
+fn forwards(list: &str, target: IpAddr) -> bool {
+    let IpAddr::V4(target) = target else {
+        return false;
+    };
+    let service = format!("TCP  {:08X}:", u32::from(target));
+    let mut lines = list.lines();
+    let found = lines.by_ref().any(|line| line.starts_with(&service));
+    found
+        && lines
+            .next()
+            .is_some_and(|line| line.trim_start().starts_with("->"))
+}
