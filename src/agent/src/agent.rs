@@ -17,7 +17,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::api::{Attempts, Follower, Heard, Keeper, Kept, Trouble};
 use crate::args::Args;
-use crate::duty::{Duty, Spoken};
+use crate::duty::{Duty, Spoken, Testified};
 use crate::enforce::{self, Failures, Outcome};
 use crate::health::Standing;
 use crate::metrics::Metrics;
@@ -51,6 +51,8 @@ pub(crate) enum News {
     Moor(Told),
     /// A write about an address is over.
     Spoken(Spoken),
+    /// The same, of what was seen of an address of another node.
+    Testified(Testified),
 }
 
 /// The agent of this node.
@@ -176,6 +178,7 @@ impl Agent {
             }
             News::Moor(told) => return self.duty.told(told),
             News::Spoken(spoken) => return self.duty.spoken(spoken),
+            News::Testified(testified) => return self.duty.testified(testified),
             News::Written(result) => self.take_written(result),
         }
         self.look_by(Instant::now());

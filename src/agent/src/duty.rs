@@ -22,7 +22,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
 use mooring_api::external_ip::Said;
 use mooring_api::service_proxy::Leftovers;
-use mooring_core::mooring::{Sighting, Wanted};
+use mooring_core::mooring::{Sighting, Standing, Wanted};
 use mooring_core::node::NodeReport;
 use mooring_core::wire::Mac;
 use tokio::sync::mpsc;
@@ -48,11 +48,17 @@ pub(crate) struct Spoken {
     result: Result<Option<String>, Trouble>,
 }
 
+/// What became of telling what was seen of an address of another node.
+#[derive(Debug)]
+pub(crate) struct Testified {
+    address: IpAddr,
+    result: Result<(), Trouble>,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 enum What {
     Said(Said),
     LetGo,
-    Seen,
 }
 
 /// What is written, or was.
@@ -60,6 +66,14 @@ struct Word {
     what: What,
     /// The version of the object in which it stands.
     version: Option<String>,
+}
+
+/// How it stands, as it was told last.
+struct Stand {
+    moored: Moored,
+    at: Timestamp,
+    /// Where each address is in it.
+    places: BTreeMap<IpAddr, usize>,
 }
 
 /// The duty of this node.
@@ -72,11 +86,13 @@ pub(crate) struct Duty {
     /// When what was heard has to be acted on.
     due: Option<Instant>,
     wanted: Vec<Wanted>,
+    /// The addresses of what is wanted.
+    here: BTreeSet<IpAddr>,
     ordered: bool,
     watched: BTreeMap<IpAddr, String>,
     cleared: BTreeSet<IpAddr>,
     peers: BTreeMap<Mac, String>,
-    moored: Option<(Moored, Timestamp)>,
+    stand: Option<Stand>,
     /// Who had an address last that this node has not.
     former: BTreeMap<IpAddr, String>,
     under_way: BTreeSet<IpAddr>,
@@ -108,11 +124,12 @@ impl Duty {
             metrics,
             due: None,
             wanted: Vec::new(),
+            here: BTreeSet::new(),
             ordered: false,
             watched: BTreeMap::new(),
             cleared: BTreeSet::new(),
             peers: BTreeMap::new(),
-            moored: None,
+            stand: None,
             former: BTreeMap::new(),
             under_way: BTreeSet::new(),
             words: BTreeMap::new(),
@@ -143,7 +160,7 @@ impl Duty {
         match told {
             Told::Moored(moored) => {
                 self.metrics.moored(&moored);
-                self.moored = Some((moored, Timestamp::now()));
+                self.stand = Some(Stand::new(moored, Timestamp::now()));
             }
             Told::Seen(sighting) => {
                 self.metrics.seen(&sighting);
@@ -155,18 +172,30 @@ impl Duty {
 
     /// Something was said, or could not be.
     pub(crate) fn spoken(&mut self, spoken: Spoken) {
-        let address = spoken.address;
+        let Spoken {
+            address,
+            what,
+            result,
+        } = spoken;
+        if let Some(version) = self.written(address, result) {
+            self.words.insert(address, Word { what, version });
+        }
+    }
+
+    /// It was told what was seen of an address of another node, or it could not be.
+    pub(crate) fn testified(&mut self, testified: Testified) {
+        self.written(testified.address, testified.result);
+    }
+
+    /// A write about an address is over; what came of it, if it went well.
+    fn written<T>(&mut self, address: IpAddr, result: Result<T, Trouble>) -> Option<T> {
         self.under_way.remove(&address);
-        self.metrics.address_written(&spoken.result);
-        match spoken.result {
-            Ok(version) => {
+        self.metrics.address_written(&result);
+        self.act_by(Instant::now());
+        match result {
+            Ok(done) => {
                 self.troubled.remove(&address);
-                match spoken.what {
-                    What::Seen => {}
-                    what => {
-                        self.words.insert(address, Word { what, version });
-                    }
-                }
+                Some(done)
             }
             Err(trouble) => {
                 let (attempts, until) = self
@@ -177,9 +206,9 @@ impl Duty {
                 if !trouble.is_unreachable() {
                     warn!(ip = %address, reason = %trouble, "the status of an ExternalIP cannot be written");
                 }
+                None
             }
         }
-        self.act_by(Instant::now());
     }
 
     /// When [`Self::act`] has something to do.
@@ -224,6 +253,7 @@ impl Duty {
         if wanted != self.wanted || !self.ordered {
             self.ordered = true;
             self.moor.order(Order::Want(wanted.clone()));
+            self.here = wanted.iter().map(|wanted| wanted.address).collect();
             self.wanted = wanted;
         }
         let watched = wanted::watched(&self.node, addresses, view.nodes());
@@ -288,15 +318,13 @@ impl Duty {
 
     /// What has to be said about an address and is not yet.
     fn due_word(&self, address: &Address) -> Option<What> {
-        let (moored, at) = self.moored.as_ref()?;
+        let stand = self.stand.as_ref()?;
         let ip = address.address;
-        let wanted = self.wanted.iter().any(|wanted| wanted.address == ip);
-        let what = if wanted {
-            let mut standings = moored.standings.iter();
-            let standing = standings.find(|standing| standing.address == ip)?;
+        let what = if self.here.contains(&ip) {
+            let standing = stand.of(ip)?;
             let from = self.former.get(&ip).map(String::as_str);
             let node_of = |mac: Mac| self.peers.get(&mac).map(String::as_str);
-            let said = said::said(standing, moored, *at, address, from, node_of)?;
+            let said = said::said(standing, &stand.moored, stand.at, address, from, node_of)?;
             What::Said(said)
         } else if self.ordered && address.status.node.as_deref() == Some(&self.node) {
             What::LetGo
@@ -326,7 +354,7 @@ impl Duty {
                             Written::HeldElsewhere | Written::Gone => None,
                         })
                 }
-                What::LetGo | What::Seen => {
+                What::LetGo => {
                     berths
                         .let_go(&address, &now)
                         .await
@@ -355,31 +383,43 @@ impl Duty {
             let node_of = |mac: Mac| peers.get(&mac).map(String::as_str);
             let now = Time(Timestamp::now());
             let (seen, single) = said::seen(&node, &sighting, &now, node_of);
-            let result = berths.witness(&address, seen, single, &now).await;
-            let spoken = Spoken {
+            let testified = Testified {
                 address: address.address,
-                what: What::Seen,
-                result: result.map(|()| None),
+                result: berths.witness(&address, seen, single, &now).await,
             };
             // The agent may be ending.
-            let _ = news.send(News::Spoken(spoken)).await;
+            let _ = news.send(News::Testified(testified)).await;
         });
     }
 
     /// Whether this node answers for anything.
     pub(crate) fn holds_any(&self) -> bool {
-        let moored = self.moored.as_ref();
-        moored.is_some_and(|(moored, _)| {
-            moored
-                .standings
-                .iter()
-                .any(|standing| standing.holding().is_some())
-        })
+        let mut standings = self.stand.iter().flat_map(|stand| &stand.moored.standings);
+        standings.any(|standing| standing.holding().is_some())
     }
 
     /// Ends the thread.
     pub(crate) async fn end(&self, farewell: Farewell) {
         self.moor.end(farewell).await;
+    }
+}
+
+// === impl Stand ===
+
+impl Stand {
+    fn new(moored: Moored, at: Timestamp) -> Self {
+        let standings = moored.standings.iter().enumerate();
+        let places = standings.map(|(place, standing)| (standing.address, place));
+        Self {
+            places: places.collect(),
+            moored,
+            at,
+        }
+    }
+
+    /// How it stands with one address; `None` if it is not known.
+    fn of(&self, address: IpAddr) -> Option<&Standing> {
+        self.moored.standings.get(*self.places.get(&address)?)
     }
 }
 
@@ -392,7 +432,6 @@ impl Word {
         let said = match &self.what {
             What::Said(said) => address.says(said),
             What::LetGo => false,
-            What::Seen => true,
         };
         let later = match &self.version {
             Some(version) => number(&address.resource_version) > number(version),

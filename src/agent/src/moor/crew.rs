@@ -382,8 +382,10 @@ impl<T: FnMut(Told)> Crew<T> {
 
 /// One line for each address that is not as it was.
 fn log_changes(former: &[Standing], standings: &[Standing]) {
+    let by_address = former.iter().map(|standing| (standing.address, standing));
+    let mut former: BTreeMap<IpAddr, &Standing> = by_address.collect();
     for standing in standings {
-        let old = former.iter().find(|old| old.address == standing.address);
+        let old = former.remove(&standing.address);
         let held = |standing: &Standing| standing.holding().map(|holding| holding.berth.clone());
         let (before, after) = (old.and_then(held), held(standing));
         let ip = standing.address;
@@ -401,9 +403,8 @@ fn log_changes(former: &[Standing], standings: &[Standing]) {
             warn!(%ip, %mac, "somebody else says that it has an address of this node");
         }
     }
-    for gone in former {
-        let still = standings.iter().any(|new| new.address == gone.address);
-        if gone.holding().is_some() && !still {
+    for gone in former.into_values() {
+        if gone.holding().is_some() {
             info!(ip = %gone.address, "lets go of an address");
         }
     }
