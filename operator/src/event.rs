@@ -89,6 +89,7 @@ fn object(target: &NoteTarget) -> String {
         NoteTarget::ServiceProxy => "ServiceProxy cluster".to_owned(),
         NoteTarget::ConfigMap(id) => format!("ConfigMap {id}"),
         NoteTarget::Node(name) => format!("Node {name}"),
+        NoteTarget::Service(id) => format!("Service {id}"),
     }
 }
 
@@ -104,6 +105,17 @@ fn regarding(target: &NoteTarget, world: &World) -> ObjectReference {
             },
         },
         NoteTarget::ConfigMap(id) => config_map(id, world),
+        NoteTarget::Service(id) => {
+            let known = world.services.get(&id.to_string());
+            ObjectReference {
+                api_version: Some("v1".to_owned()),
+                kind: Some("Service".to_owned()),
+                namespace: Some(id.namespace.clone()),
+                name: Some(id.name.clone()),
+                uid: known.map(|ingress| ingress.uid.clone()),
+                ..ObjectReference::default()
+            }
+        }
         // The kubelet refers to its node by the name in place of the uid, and `kubectl describe node` asks for that.
         NoteTarget::Node(name) => ObjectReference {
             api_version: Some("v1".to_owned()),

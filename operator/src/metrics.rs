@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use mooring_core::guard::ClusterVerdict;
+use mooring_core::guard::foreign::{Finding, ForeignVerdict};
 use mooring_core::node::NodeView;
 use mooring_core::remediation::run::Phase;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -27,6 +28,7 @@ pub(crate) struct Metrics {
     node_effective: Family<NodeLabels, Gauge>,
     node_reporting: Family<NodeLabels, Gauge>,
     conditions: Family<ConditionLabels, Gauge>,
+    foreign: Family<FindingLabels, Gauge>,
     /// Of pools, Services and external IPs.
     pub addresses: AddressMetrics,
 }
@@ -59,6 +61,11 @@ struct ConditionLabels {
     condition: &'static str,
     status: &'static str,
     reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FindingLabels {
+    seen: &'static str,
 }
 
 // === impl Metrics ===
@@ -112,6 +119,11 @@ impl Metrics {
             "1 for the status and reason that each condition of the ServiceProxy has",
             self.conditions.clone(),
         );
+        registry.register(
+            "foreign_addresses",
+            "External IPs that somebody else handed out, by what their witnesses saw on the wire",
+            self.foreign.clone(),
+        );
         self.addresses.register(&mut registry);
         registry
     }
@@ -131,6 +143,7 @@ impl Metrics {
         self.node_effective.clear();
         self.node_reporting.clear();
         self.conditions.clear();
+        self.foreign.clear();
     }
 
     /// The cluster was judged.
@@ -185,16 +198,27 @@ impl Metrics {
         }
     }
 
-    /// What is true of the cluster now.
-    pub(crate) fn verdict(&self, verdict: &ClusterVerdict) {
+    /// What is true of the cluster now, and of the addresses of others, if that is known.
+    pub(crate) fn verdict(&self, verdict: &ClusterVerdict, foreign: Option<&ForeignVerdict>) {
         self.conditions.clear();
-        for condition in &verdict.conditions {
+        let seen = foreign.map(|foreign| &foreign.condition);
+        for condition in verdict.conditions.iter().chain(seen) {
             let labels = ConditionLabels {
                 condition: condition.kind.as_str(),
                 status: condition.status.as_str(),
                 reason: condition.reason,
             };
             self.conditions.get_or_create(&labels).set(1);
+        }
+        let Some(foreign) = foreign else { return };
+        for finding in Finding::ALL {
+            let addresses = foreign.addresses.iter();
+            let count = addresses.filter(|one| one.finding == finding).count();
+            let labels = FindingLabels {
+                seen: finding.as_str(),
+            };
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.foreign.get_or_create(&labels).set(count);
         }
     }
 }

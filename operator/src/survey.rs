@@ -1,8 +1,10 @@
 //! From what was seen to what decisions are made on.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use mooring_core::guard::ExternalAddress;
+use mooring_core::ipam::object_name;
 use mooring_core::kube_proxy::snapshot::{ConfigMap, DaemonSet, ObjectName, Pod};
 use mooring_core::kube_proxy::{Discovery, Replacement, discover};
 use mooring_core::node::{NodeReport, NodeView};
@@ -104,15 +106,29 @@ pub(crate) fn view(
 /// Every external IP that a Service has.
 pub(crate) fn external_ips(world: &World) -> Vec<ExternalAddress> {
     let mut found = Vec::new();
-    for (key, addresses) in world.services.iter() {
+    for (key, ingress) in world.services.iter() {
         let (namespace, name) = key.split_once('/').unwrap_or(("", key));
         let service = ObjectName::new(namespace, name);
-        found.extend(addresses.iter().map(|address| ExternalAddress {
+        found.extend(ingress.addresses.iter().map(|address| ExternalAddress {
             address: *address,
             service: service.clone(),
         }));
     }
     found
+}
+
+/// Those of them that Mooring did not hand out; `None` while it is not known which it did.
+pub(crate) fn foreign(world: &World) -> Option<Vec<ExternalAddress>> {
+    if world.claims.doubt().is_some() {
+        return None;
+    }
+    let claims = world.claims.iter();
+    let ours: BTreeSet<IpAddr> = claims
+        .filter_map(|(name, ())| object_name::address(name))
+        .collect();
+    let mut all = external_ips(world);
+    all.retain(|one| !ours.contains(&one.address));
+    Some(all)
 }
 
 /// Antrea's agent among the DaemonSets: whether it runs, and which version. Whether it uses Egress is not told here.

@@ -8,7 +8,7 @@ use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod, Service};
 use kube::runtime::watcher::Config;
 use kube::{Api, Client, Resource};
-use mooring_api::{NodeProxyState, ServiceProxy, node_proxy_state};
+use mooring_api::{ExternalIP, NodeProxyState, ServiceProxy, node_proxy_state};
 use mooring_core::kube_proxy::discover;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use crate::cache::{Update, follow};
 use crate::cluster::Cluster;
-use crate::world::{Agent, Change, Source};
+use crate::world::{Agent, Change, Ingress, Source};
 
 /// The label of the agents' Pods, in the operator's namespace.
 pub(crate) const AGENT_LABEL: &str = "app.kubernetes.io/name=mooring-agent";
@@ -108,8 +108,14 @@ impl Watches {
             Source::Services => self.follow(
                 Api::all(self.client.clone()),
                 everything,
-                addresses,
+                ingress,
                 Change::Services,
+            ),
+            Source::Claims => self.follow(
+                Api::all(self.client.clone()),
+                everything,
+                |_: ExternalIP| Some(()),
+                Change::Claims,
             ),
             Source::Pods { namespace, labels } => {
                 let api = match namespace {
@@ -178,12 +184,44 @@ pub(crate) fn agent(pod: Pod) -> Option<Agent> {
     })
 }
 
-/// The external IPs that a Service has, whoever gave them to it.
-fn addresses(service: Service) -> Option<BTreeSet<IpAddr>> {
+/// The external IPs that a Service has, whoever gave them to it. With `ipMode: Proxy` something before the nodes has the address,
+/// and no service proxy binds it.
+fn ingress(service: Service) -> Option<Ingress> {
     let ingress = service.status?.load_balancer?.ingress?;
     let addresses: BTreeSet<IpAddr> = ingress
         .iter()
+        .filter(|ingress| ingress.ip_mode.as_deref() != Some("Proxy"))
         .filter_map(|ingress| ingress.ip.as_deref()?.parse().ok())
         .collect();
-    (!addresses.is_empty()).then_some(addresses)
+    (!addresses.is_empty()).then(|| Ingress {
+        uid: service.metadata.uid.unwrap_or_default(),
+        addresses,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn addresses_that_something_before_the_nodes_has_are_left_out() {
+        let of = |entries| {
+            let service = serde_json::from_value(json!({
+                "metadata": {"name": "web", "uid": "7"},
+                "status": {"loadBalancer": {"ingress": entries}},
+            }));
+            ingress(service.unwrap())
+        };
+        let found = of(json!([
+            {"ip": "192.0.2.1", "ipMode": "VIP"}, {"ip": "192.0.2.2"}, {"ip": "192.0.2.3", "ipMode": "Proxy"},
+            {"hostname": "web.example"},
+        ]));
+        let found = found.unwrap();
+        let expected = ["192.0.2.1", "192.0.2.2"].map(|ip| ip.parse().unwrap());
+        assert_eq!(found.addresses, expected.into());
+        assert_eq!(found.uid, "7");
+        assert_eq!(of(json!([{"ip": "192.0.2.3", "ipMode": "Proxy"}])), None);
+    }
 }

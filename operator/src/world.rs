@@ -43,6 +43,8 @@ pub(crate) enum Source {
     ConfigMap(ObjectName),
     /// The addresses that Services have.
     Services,
+    /// The addresses that Mooring handed out. Nothing waits for them: they only tell whose an address is.
+    Claims,
 }
 
 /// What a watch learned.
@@ -63,7 +65,18 @@ pub(crate) enum Change {
     /// Of a ConfigMap.
     ConfigMap(ObjectName, Update<ConfigMap>),
     /// Of a Service that has addresses.
-    Services(Update<BTreeSet<IpAddr>>),
+    Services(Update<Ingress>),
+    /// Of an ExternalIP: that it is there. Its name is the address.
+    Claims(Update<()>),
+}
+
+/// The addresses of a Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ingress {
+    /// Which object it is.
+    pub uid: String,
+    /// The addresses that the nodes answer for.
+    pub addresses: BTreeSet<IpAddr>,
 }
 
 /// The Pod of an agent.
@@ -94,7 +107,8 @@ pub(crate) struct World {
     pub(crate) daemon_sets: Store<DaemonSet>,
     pub(crate) pods: BTreeMap<Source, Store<Pod>>,
     pub(crate) config_maps: BTreeMap<ObjectName, Store<ConfigMap>>,
-    pub(crate) services: Store<BTreeSet<IpAddr>>,
+    pub(crate) services: Store<Ingress>,
+    pub(crate) claims: Store<()>,
 }
 
 // === impl World ===
@@ -109,6 +123,11 @@ impl World {
             Change::Nodes(update) => self.nodes.apply(update),
             Change::DaemonSets(update) => self.daemon_sets.apply(update),
             Change::Services(update) => self.services.apply(update),
+            // Whether they can be read makes no difference to what is trusted.
+            Change::Claims(update) => match self.claims.apply(update) {
+                Effect::None => Effect::None,
+                Effect::Trust | Effect::Objects => Effect::Objects,
+            },
             Change::Pods(source, update) => self.pods.entry(source).or_default().apply(update),
             Change::ConfigMap(id, update) => self.config_maps.entry(id).or_default().apply(update),
         }
@@ -128,6 +147,7 @@ impl World {
             Source::Nodes,
             Source::DaemonSets,
             Source::Services,
+            Source::Claims,
         ]
         .into();
         wanted.extend(LABELS.map(|(key, value)| Source::Pods {
@@ -221,6 +241,7 @@ impl World {
                 Source::Nodes => self.nodes.doubt(),
                 Source::DaemonSets => self.daemon_sets.doubt(),
                 Source::Services => self.services.doubt(),
+                Source::Claims => None,
                 Source::Pods { .. } | Source::StaticPods => doubt(self.pods.get(source)),
                 Source::ConfigMap(id) => {
                     let store = self.config_maps.get(id);
@@ -275,6 +296,7 @@ fn describe(source: &Source, doubt: Doubt<'_>) -> String {
         Source::Nodes => "Nodes".to_owned(),
         Source::DaemonSets => "DaemonSets".to_owned(),
         Source::Services => "Services".to_owned(),
+        Source::Claims => "ExternalIPs".to_owned(),
         Source::Pods { labels, .. } => format!("Pods with {labels}"),
         Source::StaticPods => "Pods in kube-system".to_owned(),
         Source::ConfigMap(id) => format!("ConfigMap {id}"),

@@ -13,6 +13,7 @@ use kube::Api;
 use kube::api::DynamicObject;
 use kube::runtime::watcher::Config;
 use mooring_api::external_ip_pool::ExternalIPPoolStatus;
+use mooring_api::node_proxy_state::NodeProxyStateStatus;
 use mooring_api::{
     ExternalIP, ExternalIPPool, NodeProxyState, ServiceProxy, antrea_controller, antrea_pool,
     external_ip_pool, network, node_proxy_state, service_proxy,
@@ -257,7 +258,7 @@ impl Watch {
             Source::Reports => tokio::spawn(follow(
                 Api::all(client),
                 all,
-                |state: NodeProxyState| state.status.as_ref().map(node_proxy_state::from_status),
+                |state: NodeProxyState| state.status.as_ref().map(report),
                 Change::Reports,
                 changes,
             )),
@@ -384,6 +385,14 @@ fn trimmed_slice(slice: &EndpointSlice) -> Option<Slice> {
         endpoints,
         addresses: network::api_servers(slice),
     })
+}
+
+/// What a node saw of addresses of others decides nothing about ours.
+fn report(status: &NodeProxyStateStatus) -> NodeReport {
+    NodeReport {
+        witnessed: Vec::new(),
+        ..node_proxy_state::from_status(status)
+    }
 }
 
 fn gate(proxy: &ServiceProxy) -> Versioned<Gate> {

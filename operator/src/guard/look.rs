@@ -8,6 +8,7 @@ use kube::api::PostParams;
 use mooring_api::ServiceProxy;
 use mooring_api::service_proxy::{self, CLUSTER, ServiceProxyStatus};
 use mooring_core::condition::{Condition, ConditionType, StrictArpConfiguredReason};
+use mooring_core::guard::foreign::{self, ForeignInput, ForeignVerdict, Lookouts};
 use mooring_core::guard::{ClusterVerdict, ExternalAddress, GuardInput, judge};
 use mooring_core::kube_proxy::snapshot::{DaemonSet, Timestamp};
 use mooring_core::node::NodeView;
@@ -26,6 +27,8 @@ use crate::cluster::{ApiError, FIELD_MANAGER, Operation, bounded};
 use crate::world::{Change, Source, World};
 use crate::{location, survey};
 
+/// Until the next look while it is not certain who answers for an address.
+const UNSETTLED_GAP: Duration = Duration::from_secs(5);
 /// How long an answer of Antrea's API is believed.
 const EGRESS_TTL: Duration = Duration::from_secs(60);
 
@@ -37,6 +40,9 @@ pub(super) struct Views {
     observation: Option<Observation>,
     nodes: Option<Vec<NodeView>>,
     external_ips: Option<Vec<ExternalAddress>>,
+    /// Those that Mooring did not hand out; known at all or not.
+    foreign: Option<Option<Vec<ExternalAddress>>>,
+    lookouts: Lookouts,
 }
 
 /// What a change touches.
@@ -45,6 +51,7 @@ pub(super) struct Parts {
     observation: bool,
     nodes: bool,
     external_ips: bool,
+    foreign: bool,
     /// It may change what has to be watched.
     pub(super) decide_watches: bool,
 }
@@ -54,6 +61,8 @@ struct Outcome {
     status: ServiceProxyStatus,
     step: Step,
     verdict: ClusterVerdict,
+    /// `None` while it is not known which addresses are others'.
+    foreign: Option<ForeignVerdict>,
 }
 
 /// What a change touches.
@@ -81,6 +90,11 @@ pub(super) fn parts(change: &Change) -> Parts {
         },
         Change::Services(_) => Parts {
             external_ips: true,
+            foreign: true,
+            ..none
+        },
+        Change::Claims(_) => Parts {
+            foreign: true,
             ..none
         },
     }
@@ -99,6 +113,9 @@ impl Views {
         }
         if parts.external_ips {
             self.external_ips = None;
+        }
+        if parts.foreign {
+            self.foreign = None;
         }
     }
 
@@ -135,7 +152,15 @@ impl Guard {
             let wake = Instant::now() + Duration::from_secs(seconds.into());
             self.wake = self.wake.min(wake);
         }
-        self.context.metrics.verdict(&outcome.verdict);
+        if outcome
+            .foreign
+            .as_ref()
+            .is_some_and(ForeignVerdict::is_unsettled)
+        {
+            self.wake = self.wake.min(Instant::now() + UNSETTLED_GAP);
+        }
+        let seen = outcome.foreign.as_ref();
+        self.context.metrics.verdict(&outcome.verdict, seen);
         let nodes = self.views.nodes(&self.world);
         self.context.metrics.nodes(nodes);
         self.finish(proxy, &former, outcome).await
@@ -219,8 +244,22 @@ impl Guard {
                 }
             }
         }
+        let foreign = views
+            .foreign
+            .get_or_insert_with(|| survey::foreign(world))
+            .as_ref()
+            .map(|addresses| {
+                let input = ForeignInput {
+                    addresses,
+                    nodes,
+                    former: &service_proxy::foreign_addresses(former),
+                    now,
+                };
+                foreign::look(&input, &mut views.lookouts)
+            });
         let status = service_proxy::to_status(
             &verdict,
+            foreign.as_ref(),
             step.run.as_ref(),
             Some(former),
             proxy.metadata.generation,
@@ -230,6 +269,7 @@ impl Guard {
             status,
             step,
             verdict,
+            foreign,
         }
     }
 
@@ -244,6 +284,7 @@ impl Guard {
             status,
             step,
             verdict,
+            foreign,
         } = outcome;
         let mut notes = Vec::new();
         if status != *former {
@@ -254,6 +295,7 @@ impl Guard {
             self.count(before.as_ref(), step.run.as_ref());
             notes.extend(step.notes);
             notes.extend(verdict.notes);
+            notes.extend(foreign.into_iter().flat_map(|foreign| foreign.notes));
         }
         let acted = self.act(&step.actions, &mut notes).await;
         self.tell(&notes).await;

@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
+
 use mooring_core::kube_proxy::snapshot::{Container, Metadata, Node, PodSpec};
 use mooring_core::node::NodeReport;
 
 use super::*;
 use crate::cache::Update;
-use crate::world::{Agent, Change};
+use crate::world::{Agent, Change, Ingress};
 
 fn set<V>(world: &mut World, change: impl Fn(Update<V>) -> Change, key: &str, value: V) {
     world.apply(change(Update::Set(key.to_owned(), value)));
@@ -57,7 +59,11 @@ fn a_node_reports_only_while_its_agent_is_ready_and_its_state_exists() {
 fn every_address_of_every_service_counts() {
     let mut world = World::default();
     let ips = ["192.0.2.1", "2001:db8::1"].map(|ip| ip.parse().unwrap());
-    set(&mut world, Change::Services, "web/front", ips.into());
+    let ingress = Ingress {
+        uid: "1".to_owned(),
+        addresses: ips.into(),
+    };
+    set(&mut world, Change::Services, "web/front", ingress);
     let found = external_ips(&world);
     assert_eq!(found.len(), 2);
     assert_eq!(found[0].service, ObjectName::new("web", "front"));
@@ -95,4 +101,21 @@ fn antrea_s_version_is_that_of_its_agent() {
     );
     let version = antrea(&world).and_then(|seen| seen.version);
     assert_eq!(version, Some(AntreaVersion { major: 1, minor: 6 }));
+}
+
+#[test]
+fn an_address_is_somebody_else_s_if_no_external_ip_stands_for_it() {
+    let mut world = World::default();
+    let ips = ["192.0.2.1", "192.0.2.2"].map(|ip| ip.parse().unwrap());
+    let ingress = Ingress {
+        uid: "1".to_owned(),
+        addresses: ips.into(),
+    };
+    set(&mut world, Change::Services, "web/front", ingress);
+    assert_eq!(foreign(&world), None, "nobody knows yet");
+    let all = BTreeMap::from([(object_name::of(ips[0]), ())]);
+    world.apply(Change::Claims(Update::All(all)));
+    let found = foreign(&world).unwrap();
+    let found: Vec<IpAddr> = found.iter().map(|one| one.address).collect();
+    assert_eq!(found, [ips[1]]);
 }

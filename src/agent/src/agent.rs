@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
-use mooring_api::node_proxy_state::to_status;
+use mooring_api::node_proxy_state::{from_status, to_status};
 use mooring_core::node::sysctls::{Change, Wish, plan};
 use mooring_core::node::{NodeReport, report};
 use mooring_kernel::Monitor;
@@ -29,6 +29,8 @@ use crate::view::View;
 const PERIOD: Duration = Duration::from_secs(5);
 /// Between two looks at the least, however much happens.
 const GAP: Duration = Duration::from_millis(500);
+/// How long sightings of addresses of others are gathered before they are reported.
+const SIGHTINGS: Duration = Duration::from_secs(1);
 /// A burst of changes in the kernel is over when nothing has come for so long,
 const QUIET: Duration = Duration::from_millis(200);
 /// or has been going on for so long.
@@ -176,7 +178,12 @@ impl Agent {
                 debug!("links, addresses or default routes changed");
                 self.duty.kernel_changed();
             }
-            News::Moor(told) => return self.duty.told(told),
+            News::Moor(told) => {
+                if self.duty.told(told) {
+                    self.look_by(Instant::now() + SIGHTINGS);
+                }
+                return;
+            }
             News::Spoken(spoken) => return self.duty.spoken(spoken),
             News::Testified(testified) => return self.duty.testified(testified),
             News::Written(result) => self.take_written(result),
@@ -274,6 +281,10 @@ impl Agent {
 
     /// Has the report written, if it says something else than what stands in the API.
     fn save(&mut self) {
+        if let Some((report, kept)) = self.report.as_mut().zip(self.view.kept()) {
+            let kept = kept.map(|kept| from_status(&kept.status).witnessed);
+            report.witnessed = self.duty.witnessed(kept.unwrap_or_default());
+        }
         let Some((report, kept)) = self.report.as_ref().zip(self.view.kept()) else {
             if let Some(trouble) = self.view.state_trouble() {
                 self.standing.send_modify(|standing| {

@@ -3,9 +3,11 @@
 //!
 //! ```text
 //! addresses, pools ─▶ wanted ──── Order::Want ──▶ moor
-//! holders, nodes ───▶ watched ─── Order::Watch ─▶ moor
+//! holders, nodes,
+//!   ServiceProxy ───▶ watched ─── Order::Watch ─▶ moor
 //!                     said ◀───── Told ───────── moor
-//!                      └─▶ api::Berths: the status of ExternalIPs
+//!                      ├─▶ api::Berths: the status of ExternalIPs
+//!                      └─▶ agent: what was seen of addresses of others, for the NodeProxyState
 //! ```
 
 mod said;
@@ -23,7 +25,7 @@ use kube::Client;
 use mooring_api::external_ip::Said;
 use mooring_api::service_proxy::Leftovers;
 use mooring_core::mooring::{Sighting, Standing, Wanted};
-use mooring_core::node::NodeReport;
+use mooring_core::node::{NodeReport, Witnessed};
 use mooring_core::wire::Mac;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -34,6 +36,8 @@ use crate::api::{Address, Attempts, Berths, LetGo, Trouble, Written};
 use crate::metrics::Metrics;
 use crate::moor::{Farewell, Moor, Moored, Order, Tally, Told};
 use crate::view::View;
+
+use said::Answered;
 
 /// How long news about addresses is gathered before it is acted on.
 const GATHER: Duration = Duration::from_millis(20);
@@ -89,7 +93,9 @@ pub(crate) struct Duty {
     /// The addresses of what is wanted.
     here: BTreeSet<IpAddr>,
     ordered: bool,
-    watched: BTreeMap<IpAddr, String>,
+    watched: BTreeMap<IpAddr, Option<String>>,
+    /// Those of them that somebody else handed out; `None` while nobody has said which.
+    foreign: Option<BTreeSet<IpAddr>>,
     cleared: BTreeSet<IpAddr>,
     peers: BTreeMap<Mac, String>,
     stand: Option<Stand>,
@@ -97,7 +103,9 @@ pub(crate) struct Duty {
     former: BTreeMap<IpAddr, String>,
     under_way: BTreeSet<IpAddr>,
     words: BTreeMap<IpAddr, Word>,
-    sightings: BTreeMap<IpAddr, Sighting>,
+    /// What is to be said of addresses of other nodes, with the nodes.
+    sightings: BTreeMap<IpAddr, (String, Sighting)>,
+    answered: BTreeMap<IpAddr, Answered>,
     troubled: BTreeMap<IpAddr, (Attempts, Instant)>,
 }
 
@@ -127,6 +135,7 @@ impl Duty {
             here: BTreeSet::new(),
             ordered: false,
             watched: BTreeMap::new(),
+            foreign: None,
             cleared: BTreeSet::new(),
             peers: BTreeMap::new(),
             stand: None,
@@ -134,6 +143,7 @@ impl Duty {
             under_way: BTreeSet::new(),
             words: BTreeMap::new(),
             sightings: BTreeMap::new(),
+            answered: BTreeMap::new(),
             troubled: BTreeMap::new(),
         })
     }
@@ -155,19 +165,50 @@ impl Duty {
         self.moor.order(Order::Look);
     }
 
-    /// The thread that answers has something to tell.
-    pub(crate) fn told(&mut self, told: Told) {
-        match told {
+    /// The thread that answers has something to tell. Says whether it changes what is [witnessed](Self::witnessed).
+    pub(crate) fn told(&mut self, told: Told) -> bool {
+        let sighting = match told {
             Told::Moored(moored) => {
                 self.metrics.moored(&moored);
                 self.stand = Some(Stand::new(moored, Timestamp::now()));
+                self.act_by(Instant::now());
+                return false;
             }
-            Told::Seen(sighting) => {
-                self.metrics.seen(&sighting);
-                self.sightings.insert(sighting.address, sighting);
+            Told::Seen(sighting) => sighting,
+        };
+        self.metrics.seen(&sighting);
+        let address = sighting.address;
+        match sighting.holder.clone() {
+            Some(holder) => {
+                self.sightings.insert(address, (holder, sighting));
+                self.act_by(Instant::now());
+                false
+            }
+            None => {
+                let former = self.answered.get(&address);
+                let same = former.is_some_and(|former| former.macs == sighting.macs);
+                if !same {
+                    let answered = Answered {
+                        macs: sighting.macs,
+                        since: Timestamp::now(),
+                    };
+                    self.answered.insert(address, answered);
+                }
+                !same
             }
         }
-        self.act_by(Instant::now());
+    }
+
+    /// What this node saw of the addresses of others that it is a witness of. `kept` is what stands in the API.
+    pub(crate) fn witnessed(&self, kept: Vec<Witnessed>) -> Vec<Witnessed> {
+        match &self.foreign {
+            // What the agent before this one said may still be wanted.
+            None => kept,
+            Some(foreign) => {
+                let node_of = |mac: Mac| self.peers.get(&mac).map(String::as_str);
+                said::witnessed(foreign, &self.answered, &kept, node_of)
+            }
+        }
     }
 
     /// Something was said, or could not be.
@@ -256,7 +297,12 @@ impl Duty {
             self.here = wanted.iter().map(|wanted| wanted.address).collect();
             self.wanted = wanted;
         }
-        let watched = wanted::watched(&self.node, addresses, view.nodes());
+        if let Some(foreign) = view.foreign(&self.node) {
+            self.answered.retain(|address, _| foreign.contains(address));
+            self.foreign = Some(foreign);
+        }
+        let foreign = self.foreign.clone().unwrap_or_default();
+        let watched = wanted::watched(&self.node, addresses, view.nodes(), &foreign);
         if watched != self.watched {
             for address in self
                 .watched
@@ -309,9 +355,9 @@ impl Duty {
             if let Some(what) = self.due_word(address) {
                 self.under_way.insert(ip);
                 self.write(Arc::clone(address), what);
-            } else if let Some(sighting) = self.sightings.remove(&ip) {
+            } else if let Some((holder, sighting)) = self.sightings.remove(&ip) {
                 self.under_way.insert(ip);
-                self.write_sighting(Arc::clone(address), sighting);
+                self.write_sighting(Arc::clone(address), holder, sighting);
             }
         }
     }
@@ -376,13 +422,13 @@ impl Duty {
         });
     }
 
-    fn write_sighting(&self, address: Arc<Address>, sighting: Sighting) {
+    fn write_sighting(&self, address: Arc<Address>, holder: String, sighting: Sighting) {
         let (berths, news, node) = (self.berths.clone(), self.news.clone(), self.node.clone());
         let peers = self.peers.clone();
         tokio::spawn(async move {
             let node_of = |mac: Mac| peers.get(&mac).map(String::as_str);
             let now = Time(Timestamp::now());
-            let (seen, single) = said::seen(&node, &sighting, &now, node_of);
+            let (seen, single) = said::seen(&node, &holder, &sighting, &now, node_of);
             let testified = Testified {
                 address: address.address,
                 result: berths.witness(&address, seen, single, &now).await,

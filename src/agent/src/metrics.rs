@@ -134,7 +134,8 @@ impl Metrics {
         );
         registry.register(
             "responders",
-            "How many MAC addresses answered when this node asked for an external IP of another node: 1 is right",
+            "How many MAC addresses answered when this node asked for an external IP: 1 is right; 0 also if somebody else handed \
+             it out and this node answers for it, as it does not hear itself",
             self.responders.clone(),
         );
     }
@@ -158,7 +159,7 @@ impl Metrics {
         self.addresses_waiting.set(wanted - all);
     }
 
-    /// What was seen of an address of another node.
+    /// What was seen of an address that this node watches.
     pub(crate) fn seen(&self, sighting: &Sighting) {
         let label = [("ip", sighting.address.to_string())];
         let count = i64::try_from(sighting.macs.len()).unwrap_or(i64::MAX);

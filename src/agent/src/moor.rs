@@ -41,8 +41,8 @@ pub(crate) enum Order {
     Node(Box<NodeReport>, Vec<String>),
     /// What the service proxy forwards.
     Programmed(Programmed),
-    /// The addresses to ask the wire for, as a witness, with the nodes that have them.
-    Watch(BTreeMap<IpAddr, String>),
+    /// The addresses to ask the wire for, as a witness, with the nodes that have them, where that is known.
+    Watch(BTreeMap<IpAddr, Option<String>>),
     /// The node behind each MAC address.
     Peers(BTreeMap<Mac, String>),
     /// The addresses that may not be on `kube-ipvs0` while kube-proxy does not use it.
@@ -67,7 +67,7 @@ pub(crate) enum Farewell {
 pub(crate) enum Told {
     /// How it stands, whenever that changes.
     Moored(Moored),
-    /// What was seen of an address that another node has.
+    /// What was seen of an address that another node has, or that somebody else handed out.
     Seen(Sighting),
 }
 

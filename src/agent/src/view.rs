@@ -1,6 +1,7 @@
 //! What the API server has said so far, and what follows for the agent from it. It reads and writes nothing itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -207,6 +208,19 @@ impl View {
     pub(crate) fn leftovers(&self) -> Leftovers {
         let service_proxy = self.service_proxy.as_ref().and_then(Option::as_ref);
         service_proxy.map_or(Leftovers::Report, |object| object.spec.strict_arp.leftovers)
+    }
+
+    /// The addresses of others that this node is to ask the wire for; `None` while nobody has said.
+    pub(crate) fn foreign(&self, node: &str) -> Option<BTreeSet<IpAddr>> {
+        let service_proxy = self.service_proxy.as_ref()?;
+        let status = service_proxy
+            .as_ref()
+            .and_then(|object| object.status.as_ref());
+        let all = status
+            .into_iter()
+            .flat_map(|status| &status.foreign_addresses);
+        let ours = all.filter(|one| one.witnesses.iter().any(|witness| witness == node));
+        Some(ours.filter_map(|one| one.address.parse().ok()).collect())
     }
 
     /// What was raised, and is to be put back one day; `None` while it is not known.

@@ -3,8 +3,9 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use mooring_core::condition::Condition as Decided;
 pub use mooring_core::condition::{
-    ConditionStatus, ConditionType, EffectiveReason, KubeProxyHealthyReason, ModeDetectedReason,
-    Reason, RolledOutReason, SafeToAnnounceReason, StrictArpConfiguredReason, UplinksAnswerReason,
+    ConditionStatus, ConditionType, EffectiveReason, ForeignResponderReason,
+    KubeProxyHealthyReason, ModeDetectedReason, Reason, RolledOutReason, SafeToAnnounceReason,
+    StrictArpConfiguredReason, UplinksAnswerReason,
 };
 
 mod schema;

@@ -19,6 +19,7 @@ pub use mooring_core::node::Witness;
 pub use mooring_core::proxy_mode::LiveMode;
 
 use crate::condition;
+use crate::external_ip::Responder;
 
 mod report;
 
@@ -112,6 +113,12 @@ pub struct NodeProxyStateStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub raised_sysctls: Vec<RaisedSysctl>,
+    /// What the node saw on the wire when it asked for external IPs that somebody else than Mooring handed out, such as MetalLB
+    /// or Antrea. Two nodes look at each, as `status.foreignAddresses` of the ServiceProxy says, which has what follows from it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["address".into()]))]
+    pub witnessed: Vec<Witnessed>,
     /// Whether the node is as it should be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "condition::node_schema")]
@@ -212,6 +219,22 @@ pub struct Antrea {
     /// With `proxyAll`: AntreaProxy serves LoadBalancer addresses, too.
     #[serde(rename = "proxyLoadBalancerIPs")]
     pub proxy_load_balancer_ips: bool,
+}
+
+/// What the node saw on the wire when it asked for an address.
+#[derive(KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Witnessed {
+    /// The address.
+    #[schemars(length(min = 1, max = 45))]
+    pub address: String,
+    /// Since when this is what it sees. It looks every minute, and writes nothing while it sees the same.
+    pub since: Time,
+    /// Who answered. A node does not hear itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["mac".into()]))]
+    pub responders: Vec<Responder>,
 }
 
 /// An ARP sysctl that the agent raised.

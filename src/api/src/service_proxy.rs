@@ -11,6 +11,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod foreign;
 mod gate;
 mod remediation;
 mod run;
@@ -18,6 +19,7 @@ mod status;
 mod verdict;
 mod wanted;
 
+pub use foreign::{Finding, ForeignAddress, foreign_addresses};
 pub use gate::gate;
 pub use remediation::{
     EditedKey, Remediation, RemediationPhase, RemediationResult, ReplacedPod, Revert, Trigger,

@@ -9,8 +9,8 @@ mod reason;
 
 pub(crate) use reason::reasons;
 pub use reason::{
-    EffectiveReason, KubeProxyHealthyReason, ModeDetectedReason, RolledOutReason,
-    SafeToAnnounceReason, StrictArpConfiguredReason, UplinksAnswerReason,
+    EffectiveReason, ForeignResponderReason, KubeProxyHealthyReason, ModeDetectedReason,
+    RolledOutReason, SafeToAnnounceReason, StrictArpConfiguredReason, UplinksAnswerReason,
 };
 
 /// The `type` of a condition.
@@ -26,6 +26,8 @@ pub enum ConditionType {
     Effective,
     /// External IPs can be announced: no second node will answer for them.
     SafeToAnnounce,
+    /// One host answers for each external IP that somebody else than Mooring handed out.
+    ForeignSingleResponder,
     /// Of a node: its kube-proxy works.
     KubeProxyHealthy,
     /// Of a node: its uplinks answer ARP for the addresses that they have.
@@ -47,13 +49,23 @@ pub enum ConditionType {
 }
 
 impl ConditionType {
-    /// Those of a ServiceProxy, in the order in which they are reached.
-    pub const OF_CLUSTER: [Self; 5] = [
+    /// Those of a ServiceProxy that say whether it is safe to announce, in the order in which they are reached.
+    pub const OF_GUARD: [Self; 5] = [
         Self::ModeDetected,
         Self::StrictArpConfigured,
         Self::RolledOut,
         Self::Effective,
         Self::SafeToAnnounce,
+    ];
+
+    /// Those of a ServiceProxy: what is to be, and what is seen on the wire.
+    pub const OF_CLUSTER: [Self; 6] = [
+        Self::ModeDetected,
+        Self::StrictArpConfigured,
+        Self::RolledOut,
+        Self::Effective,
+        Self::SafeToAnnounce,
+        Self::ForeignSingleResponder,
     ];
 
     /// Those of a NodeProxyState.
@@ -90,7 +102,8 @@ impl ConditionType {
             Self::NodesEligible => "NodesEligible",
             Self::RequestMet => "RequestMet",
             Self::Announced => "Announced",
-            Self::SingleResponder => "SingleResponder",
+            // Of a ServiceProxy the same is said about all addresses of others together.
+            Self::SingleResponder | Self::ForeignSingleResponder => "SingleResponder",
             Self::Conflict => "Conflict",
         }
     }
@@ -106,6 +119,9 @@ impl ConditionType {
             Self::Effective => "nodes do not answer ARP for addresses that they do not own",
             Self::SafeToAnnounce => {
                 "external IPs can be announced, as no second node will answer for them"
+            }
+            Self::ForeignSingleResponder => {
+                "for each external IP that somebody else handed out (MetalLB, Antrea, ...) one host was seen to answer"
             }
             Self::KubeProxyHealthy => "the node's kube-proxy runs, and keeps its rules up to date",
             Self::UplinksAnswer => "the node's uplinks answer ARP for the addresses that they have",

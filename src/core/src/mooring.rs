@@ -31,7 +31,8 @@ pub use orders::{Orders, Sending, Words};
 pub use ports::{Open, open_ports};
 pub use standing::{Holding, Standing, State};
 pub use wanted::{Node, Path, Programmed, Target, Uplink, Wanted};
-pub use witness::{Bystander, Sighting, Watch, Witness, witness_of};
+pub(crate) use witness::named;
+pub use witness::{Bystander, Sighting, Watch, Witness, witness_of, witnesses_of};
 
 /// The time, as the shell counts it: monotonic, from wherever it likes.
 pub type Now = std::time::Duration;

@@ -31,6 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kube_proxy::snapshot::Timestamp;
 use crate::proxy_mode::LiveMode;
+use crate::wire::Mac;
 
 /// A node, and what is known about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +63,30 @@ pub struct NodeReport {
     pub antrea: Option<Antrea>,
     /// Sysctls that the agent raised, and what they were.
     pub raised: Vec<RaisedSysctl>,
+    /// What it saw on the wire of addresses that somebody else than Mooring handed out, as far as it is their witness.
+    pub witnessed: Vec<Witnessed>,
     /// The node's conditions, decided by its agent.
     pub conditions: Vec<crate::condition::Condition>,
+}
+
+/// What a node saw when it asked on the wire for an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witnessed {
+    /// The address.
+    pub address: std::net::IpAddr,
+    /// Since when this is what it sees.
+    pub since: Timestamp,
+    /// Who answered, by MAC address. A node does not hear itself.
+    pub responders: Vec<Responder>,
+}
+
+/// Somebody who answered for an address.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Responder {
+    /// The MAC address in the answer.
+    pub mac: Mac,
+    /// The node that has it; `None` if none has.
+    pub node: Option<String>,
 }
 
 /// One thing that speaks for a mode.

@@ -1,10 +1,15 @@
 //! From how it stands with an address to what is said about it.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use mooring_api::external_ip::{Held, Method, Move, Responder, Said, Sighting as SightingWritten};
 use mooring_core::condition::Condition;
+use mooring_core::kube_proxy::snapshot::Timestamp as Seconds;
 use mooring_core::mooring::{self, Holding, Sighting, Standing};
+use mooring_core::node::{self, Witnessed};
 use mooring_core::wire::Mac;
 
 use crate::api::Address;
@@ -74,9 +79,10 @@ fn whole_seconds(time: Timestamp) -> Time {
     Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
 }
 
-/// What a witness says.
+/// What a witness says of an address that `holder` is to have.
 pub(super) fn seen<'a>(
     witness: &str,
+    holder: &str,
     sighting: &Sighting,
     now: &Time,
     node_of: impl Fn(Mac) -> Option<&'a str>,
@@ -90,5 +96,44 @@ pub(super) fn seen<'a>(
         time: now.clone(),
         responders: responders.collect(),
     };
-    (written, sighting.single(witness, node_of))
+    (written, sighting.single(witness, holder, node_of))
+}
+
+/// Who answered for an address of somebody else's, and since when it is they.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answered {
+    pub macs: BTreeSet<Mac>,
+    pub since: Timestamp,
+}
+
+/// What is to be said about the addresses of others that this node watches. `kept` is what stands in the API: of an address that
+/// was not looked at yet it stays, and while the same hosts answer, so does the time.
+pub(super) fn witnessed<'a>(
+    watched: &BTreeSet<IpAddr>,
+    answered: &BTreeMap<IpAddr, Answered>,
+    kept: &[Witnessed],
+    node_of: impl Fn(Mac) -> Option<&'a str>,
+) -> Vec<Witnessed> {
+    let kept: BTreeMap<IpAddr, &Witnessed> = kept.iter().map(|one| (one.address, one)).collect();
+    let told = watched.iter().filter_map(|address| {
+        let kept = kept.get(address).copied();
+        let Some(answered) = answered.get(address) else {
+            return kept.cloned();
+        };
+        let same = |kept: &&Witnessed| {
+            let macs = kept.responders.iter().map(|one| one.mac);
+            macs.eq(answered.macs.iter().copied())
+        };
+        let since = Seconds::from_unix_seconds(answered.since.as_second());
+        let responders = answered.macs.iter().map(|mac| node::Responder {
+            mac: *mac,
+            node: node_of(*mac).map(str::to_owned),
+        });
+        Some(Witnessed {
+            address: *address,
+            since: kept.filter(same).map_or(since, |kept| kept.since),
+            responders: responders.collect(),
+        })
+    });
+    told.collect()
 }

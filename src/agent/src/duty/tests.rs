@@ -132,15 +132,16 @@ fn exactly_one_node_watches_an_address_and_never_its_holder() {
         links("n2", "52:54:00:77:00:0c"),
         links("n3", "52:54:00:77:00:0d"),
     ];
+    let none = BTreeSet::new();
     let held = [Arc::new(address(Some("n1"), Some("n1")))];
     let watchers: Vec<&str> = ["n1", "n2", "n3"]
         .into_iter()
-        .filter(|node| !wanted::watched(node, &held, &nodes).is_empty())
+        .filter(|node| !wanted::watched(node, &held, &nodes, &none).is_empty())
         .collect();
     assert_eq!(watchers.len(), 1, "{watchers:?}");
     assert_ne!(watchers, ["n1"]);
     let free = [Arc::new(address(Some("n1"), None))];
-    assert!(wanted::watched(watchers[0], &free, &nodes).is_empty());
+    assert!(wanted::watched(watchers[0], &free, &nodes, &none).is_empty());
     assert_eq!(wanted::peers(&nodes)[&N1], "n1");
 }
 
@@ -204,4 +205,51 @@ fn a_word_is_remembered_until_the_object_says_it_or_is_later() {
     };
     assert!(!let_go("5").is_over(&known), "it is not heard yet");
     assert!(let_go("4").is_over(&known));
+}
+
+#[test]
+fn an_address_of_somebody_else_s_is_watched_without_a_holder_unless_it_is_one_of_mooring_s() {
+    let nodes = [
+        links("n1", "52:54:00:77:00:0b"),
+        links("n2", "52:54:00:77:00:0c"),
+    ];
+    let held = [Arc::new(address(Some("n1"), Some("n1")))];
+    let other: IpAddr = "10.77.0.201".parse().unwrap();
+    let foreign = BTreeSet::from([ip(), other]);
+    let watched = wanted::watched("n2", &held, &nodes, &foreign);
+    assert_eq!(watched[&ip()].as_deref(), Some("n1"));
+    assert_eq!(watched[&other], None);
+}
+
+/// What this node saw of an address of somebody else's, and when.
+fn answered(macs: &[Mac], at: i64) -> BTreeMap<IpAddr, Answered> {
+    let answered = Answered {
+        macs: macs.iter().copied().collect(),
+        since: Timestamp::from_second(at).unwrap(),
+    };
+    BTreeMap::from([(ip(), answered)])
+}
+
+#[test]
+fn what_a_witness_sees_keeps_its_time_and_outlives_a_restart_until_it_looks_again() {
+    const STRANGER: Mac = Mac([2, 0, 0, 0, 0, 1]);
+    let watched = BTreeSet::from([ip()]);
+    let node_of = |mac| (mac == N1).then_some("n1");
+    let say = |answered: &_, kept: &[_]| said::witnessed(&watched, answered, kept, node_of);
+    assert_eq!(say(&BTreeMap::new(), &[]), [], "nobody looked yet");
+    let first = say(&answered(&[N1], 100), &[]);
+    assert_eq!(first[0].since.unix_seconds(), 100);
+    assert_eq!(first[0].responders[0].node.as_deref(), Some("n1"));
+    assert_eq!(say(&BTreeMap::new(), &first), first, "the agent is new");
+    assert_eq!(
+        say(&answered(&[N1], 200), &first),
+        first,
+        "the same is seen"
+    );
+    let second = say(&answered(&[N1, STRANGER], 300), &first);
+    assert_eq!(second[0].since.unix_seconds(), 300);
+    let nodes: Vec<_> = second[0].responders.iter().map(|one| &one.node).collect();
+    assert_eq!(nodes, [&None, &Some("n1".to_owned())]);
+    let elsewhere = said::witnessed(&BTreeSet::new(), &answered(&[N1], 100), &first, node_of);
+    assert_eq!(elsewhere, [], "another node is the witness now");
 }

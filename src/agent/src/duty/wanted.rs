@@ -1,6 +1,6 @@
 //! From what was heard to what is to be done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -33,25 +33,28 @@ pub(super) fn wanted(node: &str, addresses: &[Arc<Address>], pools: &[Pool]) -> 
         .collect()
 }
 
-/// The addresses that `node` is the witness of, with their holders.
+/// The addresses that `node` is the witness of, with their holders; none is known of those that somebody else handed out, which
+/// are `foreign`.
 pub(super) fn watched(
     node: &str,
     addresses: &[Arc<Address>],
     nodes: &[Arc<NodeLinks>],
-) -> BTreeMap<IpAddr, String> {
+    foreign: &BTreeSet<IpAddr>,
+) -> BTreeMap<IpAddr, Option<String>> {
     let bystanders: Vec<Bystander> = nodes.iter().map(|links| bystander(links)).collect();
-    addresses
-        .iter()
-        .filter_map(|address| {
-            let holder = address
-                .status
-                .node
-                .as_deref()
-                .filter(|holder| *holder != node)?;
-            let witness = witness_of(address.address, holder, &bystanders)?;
-            (witness == node).then(|| (address.address, holder.to_owned()))
-        })
-        .collect()
+    let mut watched: BTreeMap<IpAddr, Option<String>> =
+        foreign.iter().map(|address| (*address, None)).collect();
+    // Whoever has one of Mooring's knows better than a list that may be behind.
+    watched.extend(addresses.iter().filter_map(|address| {
+        let holder = address
+            .status
+            .node
+            .as_deref()
+            .filter(|holder| *holder != node)?;
+        let witness = witness_of(address.address, holder, &bystanders)?;
+        (witness == node).then(|| (address.address, Some(holder.to_owned())))
+    }));
+    watched
 }
 
 /// The node behind each MAC address.

@@ -35,8 +35,8 @@ pub(super) struct Crew<T> {
     host: LinuxHost,
     moorings: Moorings,
     witness: Witness,
-    /// What is to be watched, with the holders; on which interface, the links tell.
-    watched: BTreeMap<IpAddr, String>,
+    /// What is to be watched, with the holders as far as they are known; on which interface, the links tell.
+    watched: BTreeMap<IpAddr, Option<String>>,
     peers: BTreeMap<Mac, String>,
     cleared: BTreeSet<IpAddr>,
     segments: Segments,
@@ -121,7 +121,7 @@ impl<T: FnMut(Told)> Crew<T> {
             let now = self.now();
             for Overheard { address, mac } in heard {
                 stirred |= self.moorings.hear(address, mac, now);
-                self.witness.hear(address, mac);
+                stirred |= self.witness.hear(address, mac, now);
             }
         }
     }
@@ -192,7 +192,7 @@ impl<T: FnMut(Told)> Crew<T> {
         self.witness.watch(watched, now);
     }
 
-    /// Asks for the addresses of other nodes, and tells what was seen.
+    /// Asks for the addresses that it is a witness of, and tells what was seen.
     fn look_out(&mut self) {
         let node_of = |mac: Mac| self.peers.get(&mac).map(String::as_str);
         let is_right = |seen: &Sighting| seen.is_right(node_of);

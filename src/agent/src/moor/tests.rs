@@ -258,9 +258,10 @@ fn a_witness_asks_for_what_another_node_has_although_it_has_nothing_itself() {
         scene
             .moor
             .order(Order::Peers(BTreeMap::from([(STRANGER, "n2".to_owned())])));
-        scene
-            .moor
-            .order(Order::Watch(BTreeMap::from([(address(), "n2".to_owned())])));
+        scene.moor.order(Order::Watch(BTreeMap::from([(
+            address(),
+            Some("n2".to_owned()),
+        )])));
         for _ in 0..3 {
             let question = scene.expect("question", is_probe);
             scene.answer(&question);

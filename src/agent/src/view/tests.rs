@@ -6,6 +6,7 @@ use mooring_core::kube_proxy::snapshot::{
     Container, ContainerStatus, KeyProjection, Metadata, Mount, PodSpec, Timestamp, Volume,
     VolumeSource,
 };
+use serde_json::json;
 
 use super::*;
 use crate::api::Link;
@@ -246,4 +247,26 @@ async fn kinds_that_are_missing_are_told_of_once() {
     view.take(Heard::Fine(Source::Nodes));
     view.take(Heard::Fine(Source::ServiceProxy));
     assert!(!view.tells_of_missing_kinds());
+}
+
+#[test]
+fn a_node_asks_for_those_addresses_of_others_that_it_is_named_for() {
+    let mut view = View::new();
+    assert_eq!(view.foreign("n1"), None, "nobody has said");
+    let foreign = |address: &str, witnesses: [&str; 2]| json!({"address": address, "service": "default/web", "witnesses": witnesses, "seen": "NotWitnessed"});
+    let object = json!({
+        "apiVersion": "mooring.dev/v1alpha1",
+        "kind": "ServiceProxy",
+        "metadata": {"name": "cluster"},
+        "spec": {},
+        "status": {"foreignAddresses": [
+            foreign("10.77.0.200", ["n2", "n1"]), foreign("10.77.0.201", ["n2", "n3"]), foreign("fd77::1", ["n1", "n3"]),
+        ]},
+    });
+    let object: ServiceProxy = serde_json::from_value(object).unwrap();
+    view.take(Heard::ServiceProxy(Some(Box::new(object))));
+    let expected = ["10.77.0.200", "fd77::1"].map(|address| address.parse().unwrap());
+    assert_eq!(view.foreign("n1"), Some(expected.into()));
+    view.take(Heard::ServiceProxy(None));
+    assert_eq!(view.foreign("n1"), Some(BTreeSet::new()));
 }

@@ -10,8 +10,9 @@ use mooring_core::ipam::reason::{
 };
 
 use super::{
-    ConditionType, EffectiveReason, KubeProxyHealthyReason, LONGEST_MESSAGE, ModeDetectedReason,
-    Reason, RolledOutReason, SafeToAnnounceReason, StrictArpConfiguredReason, UplinksAnswerReason,
+    ConditionType, EffectiveReason, ForeignResponderReason, KubeProxyHealthyReason,
+    LONGEST_MESSAGE, ModeDetectedReason, Reason, RolledOutReason, SafeToAnnounceReason,
+    StrictArpConfiguredReason, UplinksAnswerReason,
 };
 
 /// The conditions of a ServiceProxy.
@@ -106,6 +107,7 @@ fn reasons(types: &[ConditionType]) -> String {
             ConditionType::RolledOut => list::<RolledOutReason>(&mut text),
             ConditionType::Effective => list::<EffectiveReason>(&mut text),
             ConditionType::SafeToAnnounce => list::<SafeToAnnounceReason>(&mut text),
+            ConditionType::ForeignSingleResponder => list::<ForeignResponderReason>(&mut text),
             ConditionType::KubeProxyHealthy => list::<KubeProxyHealthyReason>(&mut text),
             ConditionType::UplinksAnswer => list::<UplinksAnswerReason>(&mut text),
             ConditionType::Ready => list::<ReadyReason>(&mut text),

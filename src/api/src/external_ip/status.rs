@@ -6,6 +6,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
+use mooring_core::node;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -88,7 +89,7 @@ pub struct Sighting {
 }
 
 /// Somebody who answered for an address.
-#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
+#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "camelCase")]
 pub struct Responder {
     /// The MAC address in the answer, in lower case with colons.
@@ -96,4 +97,25 @@ pub struct Responder {
     /// The node that has this MAC address. Absent if none has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
+}
+
+// === impl Responder ===
+
+impl From<&node::Responder> for Responder {
+    fn from(seen: &node::Responder) -> Self {
+        Self {
+            mac: seen.mac.to_string(),
+            node: seen.node.clone(),
+        }
+    }
+}
+
+impl Responder {
+    /// As the decisions see it; `None` if it has no MAC address of six bytes.
+    pub(crate) fn decided(&self) -> Option<node::Responder> {
+        Some(node::Responder {
+            mac: self.mac.parse().ok()?,
+            node: self.node.clone(),
+        })
+    }
 }

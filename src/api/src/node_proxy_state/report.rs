@@ -10,17 +10,21 @@ use mooring_core::node::{self, NodeReport};
 
 use super::{
     Antrea, Evidence, Leftovers, LiveMode, NodeProxyStateStatus, RaisedSysctl, RunningKubeProxy,
-    Uplink,
+    Uplink, Witnessed,
 };
 use crate::condition::{
     ConditionStatus, ConditionType, EffectiveReason, KubeProxyHealthyReason, ModeDetectedReason,
     Reason, UplinksAnswerReason, condition, set_condition,
 };
+use crate::external_ip::Responder;
 use crate::metadata::timestamp;
 
 /// How many addresses and gateways of an uplink the schema has room for.
 const MOST_ADDRESSES: usize = 64;
 const MOST_GATEWAYS: usize = 16;
+/// The same, of what was seen on the wire, and of who answered for one address.
+const MOST_WITNESSED: usize = 1_000;
+const MOST_RESPONDERS: usize = 32;
 
 /// How many leftover addresses are named; all are counted.
 const LEFTOVERS_NAMED: usize = 16;
@@ -88,6 +92,12 @@ pub fn to_status(
                 before: raised.before,
                 value: raised.value,
             })
+            .collect(),
+        witnessed: report
+            .witnessed
+            .iter()
+            .take(MOST_WITNESSED)
+            .filter_map(written)
             .collect(),
         conditions,
         ..NodeProxyStateStatus::default()
@@ -178,8 +188,27 @@ pub fn from_status(status: &NodeProxyStateStatus) -> NodeReport {
                 value: raised.value,
             })
             .collect(),
+        witnessed: status.witnessed.iter().filter_map(seen).collect(),
         conditions: status.conditions.iter().filter_map(decided).collect(),
     }
+}
+
+fn written(seen: &node::Witnessed) -> Option<Witnessed> {
+    let responders = seen.responders.iter().take(MOST_RESPONDERS);
+    Some(Witnessed {
+        address: seen.address.to_string(),
+        since: time(seen.since)?,
+        responders: responders.map(Responder::from).collect(),
+    })
+}
+
+fn seen(written: &Witnessed) -> Option<node::Witnessed> {
+    let responders = written.responders.iter().map(Responder::decided);
+    Some(node::Witnessed {
+        address: written.address.parse().ok()?,
+        since: timestamp(&written.since),
+        responders: responders.collect::<Option<_>>()?,
+    })
 }
 
 /// A condition as it was decided; `None` if it is not one of a node.
@@ -199,6 +228,7 @@ fn decided(condition: &Condition) -> Option<Decided> {
         ConditionType::StrictArpConfigured
         | ConditionType::RolledOut
         | ConditionType::SafeToAnnounce
+        | ConditionType::ForeignSingleResponder
         | ConditionType::Ready
         | ConditionType::RangesUsable
         | ConditionType::NodesEligible

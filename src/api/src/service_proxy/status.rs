@@ -9,6 +9,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::foreign::ForeignAddress;
 use super::remediation::Remediation;
 use crate::condition;
 use crate::node_proxy_state::LiveMode;
@@ -37,7 +38,16 @@ pub struct ServiceProxyStatus {
     /// The last time that Mooring edited kube-proxy's configuration, or would have and did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_remediation: Option<Remediation>,
-    /// Whether the cluster is as it should be, in five steps.
+    /// The external IPs that somebody else than Mooring handed out, such as MetalLB or Antrea, and who answers for them on the
+    /// wire; of more than 1,000 the first ones. An address with `ipMode: Proxy` is not among them: no node is to answer for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["address".into()]))]
+    pub foreign_addresses: Vec<ForeignAddress>,
+    /// How many more of them there are. Absent if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreign_addresses_left_out: Option<u32>,
+    /// Whether the cluster is as it should be, in five steps, and what is seen on the wire.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "condition::cluster_schema")]
     pub conditions: Vec<Condition>,

@@ -1,21 +1,25 @@
 //! The status from what was decided.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use mooring_core::guard::foreign::ForeignVerdict;
 use mooring_core::guard::{ClusterVerdict, ConfigurationFound, PastCondition};
 use mooring_core::kube_proxy::snapshot::Timestamp;
 use mooring_core::remediation::run::Run;
 
 use super::remediation::Remediation;
 use super::{
-    Configuration, ConfigurationSource, LiveModeCount, NodeCounts, ServiceProxyStatus, Workload,
+    Configuration, ConfigurationSource, ForeignAddress, LiveModeCount, NodeCounts,
+    ServiceProxyStatus, Workload,
 };
 use crate::condition::{ConditionStatus, ConditionType, condition, set_condition};
 use crate::metadata::time;
 
 /// The status to persist. `former` is the one that is persisted: conditions that keep their status keep the time of their
-/// last transition, so that a status in which nothing is new is equal to the former one.
+/// last transition, so that a status in which nothing is new is equal to the former one. Without a verdict about the addresses of
+/// others, what is persisted about them stays.
 pub fn to_status(
     verdict: &ClusterVerdict,
+    foreign: Option<&ForeignVerdict>,
     run: Option<&Run>,
     former: Option<&ServiceProxyStatus>,
     generation: Option<i64>,
@@ -28,7 +32,8 @@ pub fn to_status(
         let mut known = ConditionType::OF_CLUSTER.iter();
         known.any(|kind| kind.as_str() == one.type_)
     });
-    for decided in verdict.conditions.clone() {
+    let seen = foreign.map(|foreign| &foreign.condition);
+    for decided in verdict.conditions.iter().chain(seen).cloned() {
         set_condition(&mut conditions, condition(decided, generation, time(now)));
     }
     ServiceProxyStatus {
@@ -49,6 +54,17 @@ pub fn to_status(
             verdict.nodes.unknown,
         )),
         last_remediation: run.map(Remediation::from),
+        foreign_addresses: match (foreign, former) {
+            (Some(foreign), _) => foreign.addresses.iter().map(ForeignAddress::from).collect(),
+            (None, Some(former)) => former.foreign_addresses.clone(),
+            (None, None) => Vec::new(),
+        },
+        foreign_addresses_left_out: match foreign {
+            Some(foreign) => u32::try_from(foreign.left_out)
+                .ok()
+                .filter(|count| *count > 0),
+            None => former.and_then(|former| former.foreign_addresses_left_out),
+        },
         conditions,
     }
 }

@@ -204,6 +204,28 @@ reasons! {
 }
 
 reasons! {
+    /// Reasons of `SingleResponder` of a ServiceProxy.
+    ForeignResponderReason of ForeignSingleResponder {
+        True {
+            /// two nodes asked for each of them, and one host answered for each
+            OneResponderEach,
+            /// no Service has such an address, or none that two nodes have on their segment
+            NothingToWatch,
+        }
+        False {
+            /// several hosts answer for one address
+            SeveralResponders,
+            /// nobody answers for an address
+            NoResponder,
+        }
+        Unknown {
+            /// of an address it is not known yet who answers, or its two witnesses contradict each other
+            NotWitnessed,
+        }
+    }
+}
+
+reasons! {
     /// Reasons of `KubeProxyHealthy`.
     KubeProxyHealthyReason of KubeProxyHealthy {
         True {

@@ -1,4 +1,5 @@
-//! Is it safe to announce external IPs, and if not, what is to be done? The five conditions of the ServiceProxy.
+//! Is it safe to announce external IPs, and if not, what is to be done? Five conditions of the ServiceProxy. The sixth,
+//! [`foreign`]'s, says what is seen on the wire.
 //!
 //! ```text
 //! Assessment (what is configured) ─┐
@@ -18,6 +19,7 @@
 mod configured;
 mod confirm;
 mod effective;
+pub mod foreign;
 mod mode;
 mod notes;
 mod rolled_out;

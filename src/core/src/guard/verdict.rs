@@ -55,7 +55,7 @@ pub struct PastCondition {
 /// What is true of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterVerdict {
-    /// In the order of [`ConditionType::OF_CLUSTER`].
+    /// In the order of [`ConditionType::OF_GUARD`].
     pub conditions: [Condition; 5],
     /// The live modes of the reporting nodes, separated by commas; `None` if nothing reports.
     pub mode: Option<String>,

@@ -1,7 +1,12 @@
-//! Asking the wire who answers for the addresses of other nodes: what their holders cannot see themselves.
+//! Asking the wire who answers for addresses: what their holders cannot see themselves.
 //!
-//! Each address has one witness among the nodes that are on its segment and do not hold it; all agents choose the same one
-//! without asking each other. It looks when something changed, and every minute.
+//! Each address of Mooring's has one witness among the nodes that are on its segment and do not hold it; all agents choose the
+//! same one without asking each other. It looks when something changed, and every minute.
+//!
+//! Of an address that somebody else handed out nobody says who holds it, and no node hears its own kernel's answer, nor that of
+//! another program there: a raw socket does not hear what its own host sends (`dev_queue_xmit_nit` in net/core/dev.c shows it to
+//! sockets for all protocols only). So it has two witnesses: each hears the other, and both hear everybody else.
+//! [`crate::guard::foreign`] makes one finding of what the two saw.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -10,7 +15,7 @@ use std::time::Duration;
 use crate::condition::Condition;
 use crate::ipam::range::AddressRange;
 use crate::ipam::reason::SingleResponderReason;
-use crate::placement::successor;
+use crate::placement::{successor, successors};
 use crate::wire::Mac;
 
 use super::Now;
@@ -45,8 +50,8 @@ pub struct Bystander {
 pub struct Watch {
     /// The interface to ask on.
     pub interface: String,
-    /// The node that says it has the address; a new holder is looked at soon.
-    pub holder: String,
+    /// The node that says it has the address; a new holder is looked at soon. `None` if somebody else handed the address out.
+    pub holder: Option<String>,
 }
 
 /// What was seen of an address.
@@ -54,8 +59,8 @@ pub struct Watch {
 pub struct Sighting {
     /// The address.
     pub address: IpAddr,
-    /// The node that was to have it.
-    pub holder: String,
+    /// The node that was to have it; `None` if somebody else handed the address out.
+    pub holder: Option<String>,
     /// Who answered.
     pub macs: BTreeSet<Mac>,
 }
@@ -74,6 +79,8 @@ struct Watched {
     /// When the next question is due, or the look is over.
     next: Now,
     look: Option<Look>,
+    /// Who answered in the last look.
+    last: BTreeSet<Mac>,
 }
 
 #[derive(Debug, Default)]
@@ -93,6 +100,24 @@ pub fn witness_of<'a>(address: IpAddr, holder: &str, nodes: &'a [Bystander]) -> 
     successor(address, able.map(|node| node.node.as_str()))
 }
 
+/// `n1 (52:54:00:77:00:0b)`.
+pub(crate) fn named(mac: Mac, node: Option<&str>) -> String {
+    match node {
+        Some(node) => format!("{node} ({mac})"),
+        None => format!("{mac}, which is no node's"),
+    }
+}
+
+/// The two witnesses of an address that somebody else handed out: of the nodes on its segment the first two by rendezvous hash.
+/// Only one, or none, if no more are there: then nobody can tell for certain who answers.
+pub fn witnesses_of(address: IpAddr, nodes: &[Bystander]) -> Vec<&str> {
+    let on_segment = |node: &&Bystander| node.subnets.iter().any(|subnet| subnet.contains(address));
+    let able = nodes.iter().filter(on_segment);
+    let mut chosen = successors(address, able.map(|node| node.node.as_str()));
+    chosen.truncate(2);
+    chosen
+}
+
 // === impl Witness ===
 
 impl Witness {
@@ -106,21 +131,29 @@ impl Witness {
                     watch,
                     next: now + SETTLE,
                     look: None,
+                    last: BTreeSet::new(),
                 },
             };
             self.watched.insert(address, watched);
         }
     }
 
-    /// Somebody answered, or spoke, for an address.
-    pub fn hear(&mut self, address: IpAddr, mac: Mac) {
-        let look = self
-            .watched
-            .get_mut(&address)
-            .and_then(|watched| watched.look.as_mut());
-        if let Some(look) = look {
+    /// Somebody answered, or spoke, for an address; tells whether [`Self::deadline`] may be earlier now. Whoever speaks for it
+    /// without being asked, and did not answer the last time, may have just taken it: that is looked at soon.
+    pub fn hear(&mut self, address: IpAddr, mac: Mac, now: Now) -> bool {
+        let Some(watched) = self.watched.get_mut(&address) else {
+            return false;
+        };
+        if let Some(look) = &mut watched.look {
             look.macs.insert(mac);
+            return false;
         }
+        let soon = now + SETTLE;
+        let news = watched.next > soon && !watched.last.contains(&mac);
+        if news {
+            watched.next = soon;
+        }
+        news
     }
 
     /// A question about an address could not be asked: this look tells nothing.
@@ -164,6 +197,7 @@ impl Witness {
                 macs: std::mem::take(&mut look.macs),
             };
             watched.look = None;
+            watched.last.clone_from(&sighting.macs);
             watched.next = now + if is_right(&sighting) { PERIOD } else { UNEASY };
             seen.push(sighting);
         }
@@ -187,25 +221,34 @@ impl Witness {
 // === impl Sighting ===
 
 impl Sighting {
-    /// Whether its holder answered, and nobody else. `node_of` names the node that has a MAC address.
+    /// Whether its holder answered, and nobody else. If none is known, whether not more than one did: it may be this node's own
+    /// kernel that answers. `node_of` names the node that has a MAC address.
     pub fn is_right<'a>(&self, node_of: impl Fn(Mac) -> Option<&'a str>) -> bool {
-        self.macs.len() == 1
-            && self
-                .macs
-                .iter()
-                .all(|mac| node_of(*mac) == Some(&self.holder))
+        match &self.holder {
+            Some(holder) => self.is_of(holder, node_of),
+            None => self.macs.len() <= 1,
+        }
     }
 
-    /// The condition `SingleResponder`, as `witness` saw it.
-    pub fn single<'a>(&self, witness: &str, node_of: impl Fn(Mac) -> Option<&'a str>) -> Condition {
-        let (address, holder) = (self.address, &self.holder);
-        let named = |mac: &Mac| match node_of(*mac) {
-            Some(node) => format!("{node} ({mac})"),
-            None => format!("{mac}, which is no node's"),
-        };
-        let names: Vec<String> = self.macs.iter().map(named).collect();
+    fn is_of<'a>(&self, holder: &str, node_of: impl Fn(Mac) -> Option<&'a str>) -> bool {
+        self.macs.len() == 1 && self.macs.iter().all(|mac| node_of(*mac) == Some(holder))
+    }
+
+    /// The condition `SingleResponder` of an address of Mooring's that `holder` has, as `witness` saw it.
+    pub fn single<'a>(
+        &self,
+        witness: &str,
+        holder: &str,
+        node_of: impl Fn(Mac) -> Option<&'a str>,
+    ) -> Condition {
+        let address = self.address;
+        let names: Vec<String> = self
+            .macs
+            .iter()
+            .map(|mac| named(*mac, node_of(*mac)))
+            .collect();
         let names = names.join(" and ");
-        if self.is_right(&node_of) {
+        if self.is_of(holder, &node_of) {
             return Condition::new(
                 SingleResponderReason::OneResponder,
                 format!(

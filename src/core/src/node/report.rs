@@ -37,6 +37,8 @@ pub fn report(observed: &Observed, raised: &[RaisedSysctl], drift: &[SysctlFile]
         antrea: findings.antrea_report(),
         leftovers,
         raised: raised.to_vec(),
+        // The wire is asked elsewhere.
+        witnessed: Vec::new(),
         conditions,
         evidence: findings.evidence,
     }

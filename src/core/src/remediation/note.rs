@@ -25,6 +25,8 @@ pub enum NoteTarget {
     ConfigMap(ObjectName),
     /// A node.
     Node(String),
+    /// A Service.
+    Service(ObjectName),
 }
 
 /// The type of an Event.

@@ -48,6 +48,20 @@ fn report() -> NodeReport {
             before: 0,
             value: 1,
         }],
+        witnessed: vec![node::Witnessed {
+            address: "192.0.2.201".parse().expect("an address"),
+            since: Timestamp::from_unix_seconds(1_795_371_070),
+            responders: vec![
+                node::Responder {
+                    mac: "52:54:00:77:00:0c".parse().expect("a MAC address"),
+                    node: Some("n2".to_owned()),
+                },
+                node::Responder {
+                    mac: "02:00:00:00:00:01".parse().expect("a MAC address"),
+                    node: None,
+                },
+            ],
+        }],
         conditions: vec![
             Decided::new(ModeDetectedReason::Detected, "kube-proxy says so"),
             Decided::new(KubeProxyHealthyReason::Healthy, "it answers"),

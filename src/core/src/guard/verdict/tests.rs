@@ -410,7 +410,7 @@ fn each_cluster_has_its_five_reasons() {
             five.4.to_string(),
         ];
         assert_eq!(found, wanted, "{what}: {:#?}", verdict.conditions);
-        for (condition, kind) in verdict.conditions.iter().zip(ConditionType::OF_CLUSTER) {
+        for (condition, kind) in verdict.conditions.iter().zip(ConditionType::OF_GUARD) {
             assert_eq!(condition.kind, kind, "{what}");
             assert!(!condition.message.is_empty(), "{what}: {kind}");
         }

@@ -28,7 +28,7 @@ fn node_of(mac: Mac) -> Option<&'static str> {
 fn watch(holder: &str) -> [(IpAddr, Watch); 1] {
     let watch = Watch {
         interface: "eth0".to_owned(),
-        holder: holder.to_owned(),
+        holder: Some(holder.to_owned()),
     };
     [(address(), watch)]
 }
@@ -36,7 +36,7 @@ fn watch(holder: &str) -> [(IpAddr, Watch); 1] {
 fn seen(macs: &[Mac]) -> Sighting {
     Sighting {
         address: address(),
-        holder: "n1".to_owned(),
+        holder: Some("n1".to_owned()),
         macs: macs.iter().copied().collect(),
     }
 }
@@ -56,7 +56,7 @@ fn run(
         questions += ask.len();
         for _ in &ask {
             for mac in macs {
-                witness.hear(address(), *mac);
+                witness.hear(address(), *mac, *now);
             }
         }
         sightings.extend(seen);
@@ -95,7 +95,7 @@ fn an_address_is_looked_at_soon_after_a_change_and_then_every_minute() {
     assert_eq!(questions, 0, "nothing new");
     witness.watch(watch("n2"), now);
     let (_, sightings) = run(&mut witness, &mut now, Duration::from_secs(2), &[N2]);
-    assert_eq!(sightings[0].holder, "n2");
+    assert_eq!(sightings[0].holder.as_deref(), Some("n2"));
 }
 
 #[test]
@@ -167,12 +167,77 @@ fn what_was_seen_is_told_with_names() {
         ),
     ];
     for (macs, reason, text) in rows {
-        let said = seen(macs).single("n3", node_of);
+        let said = seen(macs).single("n3", "n1", node_of);
         assert!(said.is(reason), "{said:?}");
         assert!(said.message.contains(text), "{}", said.message);
         assert!(
             said.message
                 .starts_with("Node n3 asked on the wire for 10.77.0.200")
         );
+    }
+}
+
+#[test]
+fn whoever_speaks_up_unasked_and_did_not_answer_last_time_is_looked_at_soon() {
+    let (mut witness, mut now) = (Witness::default(), Duration::from_secs(100));
+    witness.watch(watch("n1"), now);
+    run(&mut witness, &mut now, Duration::from_secs(3), &[N1]);
+    assert!(!witness.hear(address(), N1, now), "that is known");
+    let other: IpAddr = "10.77.0.9".parse().unwrap();
+    assert!(!witness.hear(other, N2, now), "that is not watched");
+    assert!(witness.hear(address(), N2, now));
+    assert_eq!(witness.deadline(), Some(now + SETTLE));
+    assert!(!witness.hear(address(), N2, now), "it is due already");
+    let (_, sightings) = run(&mut witness, &mut now, Duration::from_secs(3), &[N1, N2]);
+    assert_eq!(sightings, [seen(&[N1, N2])]);
+}
+
+#[test]
+fn of_an_address_of_somebody_else_s_one_answer_or_none_is_as_it_may_be() {
+    let of = |macs: &[Mac]| Sighting {
+        holder: None,
+        ..seen(macs)
+    };
+    assert!(of(&[]).is_right(node_of), "this node may answer itself");
+    assert!(of(&[STRANGER]).is_right(node_of));
+    assert!(!of(&[N1, N2]).is_right(node_of));
+}
+
+#[test]
+fn an_address_of_somebody_else_s_has_two_witnesses_on_its_segment() {
+    let nodes = [
+        node("n1", "10.77.0.0/24"),
+        node("far", "192.0.2.0/24"),
+        node("n2", "10.77.0.0/24"),
+        node("n3", "10.77.0.0/24"),
+    ];
+    let chosen = witnesses_of(address(), &nodes);
+    assert_eq!(chosen.len(), 2);
+    assert!(!chosen.contains(&"far") && chosen[0] != chosen[1]);
+    assert_eq!(witnesses_of(address(), &nodes[..2]), ["n1"]);
+    assert!(witnesses_of("10.10.0.2".parse().unwrap(), &nodes).is_empty());
+}
+
+proptest::proptest! {
+    #[test]
+    fn whoever_chooses_chooses_the_same_witnesses_and_keeps_them_while_they_are_there(
+        count in 2_usize..12,
+        order in proptest::collection::vec(0_usize..1_000, 12),
+        gone in 0_usize..12,
+        last in 0_u8..255,
+    ) {
+        let address = IpAddr::from([10, 77, 0, last]);
+        let nodes: Vec<Bystander> = (0..count).map(|n| node(&format!("n{n}"), "10.77.0.0/24")).collect();
+        let chosen = witnesses_of(address, &nodes);
+        proptest::prop_assert_eq!(chosen.len(), 2);
+        let mut shuffled: Vec<_> = nodes.iter().cloned().zip(order).collect();
+        shuffled.sort_by_key(|(_, order)| *order);
+        let shuffled: Vec<Bystander> = shuffled.into_iter().map(|(node, _)| node).collect();
+        proptest::prop_assert_eq!(&witnesses_of(address, &shuffled), &chosen);
+        let left: Vec<Bystander> = nodes.iter().filter(|node| node.node != format!("n{gone}")).cloned().collect();
+        let then = witnesses_of(address, &left);
+        for witness in chosen.iter().filter(|name| **name != format!("n{gone}")) {
+            proptest::prop_assert!(then.contains(witness), "{witness} is there, and was chosen");
+        }
     }
 }
