@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use mooring_core::external_ip::{Decision, Known, Snapshot};
+use mooring_core::guard::foreign::ForeignAddress;
 use mooring_core::ipam::claim::Claim;
 use mooring_core::ipam::service::Service;
 use mooring_core::kube_proxy::snapshot::{ObjectName, Timestamp};
@@ -40,6 +41,8 @@ pub(crate) struct Look {
     pub operator: Operator,
     /// All that decides about nodes was read. Else nothing is said about where addresses belong: it would be a guess.
     pub nodes_seen: bool,
+    /// Who answers for the addresses of others.
+    pub foreign: Vec<ForeignAddress>,
     /// What could not be read, and what follows; one sentence each.
     pub gaps: Vec<String>,
 }

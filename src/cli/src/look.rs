@@ -51,13 +51,17 @@ pub(crate) async fn read(cluster: &Cluster, now: Timestamp) -> anyhow::Result<Se
     } else {
         None
     };
-    let gate = match cluster.service_proxy().await {
-        Ok(proxy) => service_proxy::gate(proxy.as_ref()),
+    let (gate, foreign) = match cluster.service_proxy().await {
+        Ok(proxy) => {
+            let status = proxy.as_ref().and_then(|proxy| proxy.status.as_ref());
+            let foreign = status.map(service_proxy::foreign_addresses);
+            let gate = service_proxy::gate(proxy.as_ref());
+            (gate, foreign.unwrap_or_default())
+        }
         Err(error) => {
             gaps.push(gap("whether addresses may be published is not known", &error).ok_or(error)?);
-            Gate::Closed {
-                message: "whether it is safe could not be read".to_owned(),
-            }
+            let message = "whether it is safe could not be read".to_owned();
+            (Gate::Closed { message }, Vec::new())
         }
     };
     let others = or_gap(
@@ -85,6 +89,7 @@ pub(crate) async fn read(cluster: &Cluster, now: Timestamp) -> anyhow::Result<Se
             decision,
             operator,
             nodes_seen,
+            foreign,
             gaps,
         },
         services,

@@ -22,6 +22,9 @@ pub(crate) fn address(look: &Look, address: IpAddr) -> Explanation {
         None => unclaimed(look, address),
     };
     said.reasons.extend(asked_for(look, address, claim));
+    if claim.is_none() {
+        said.reasons.extend(seen(look, address));
+    }
     let differences = live::differences(look, None, &[address]);
     let settled = differences.is_empty();
     said.reasons.extend(differences);
@@ -210,6 +213,20 @@ fn unclaimed(look: &Look, address: IpAddr) -> Said {
             remedy::to_add(look, address),
         ),
     }
+}
+
+/// Who answers for an address that somebody else handed out.
+fn seen(look: &Look, address: IpAddr) -> Option<Reason> {
+    let mut foreign = look.foreign.iter();
+    let found = foreign.find(|one| one.address == address)?;
+    let since = found.disputed.map_or(String::new(), |since| {
+        format!("; several hosts have been seen to answer since {since}")
+    });
+    Some(Reason::new(
+        Step::Announcement,
+        found.finding.as_str(),
+        format!("{}{since}", found.sentence()),
+    ))
 }
 
 /// Services that ask for the address and do not have it.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use mooring_core::external_ip::{ClusterNode, How, Known, Networks, Said, Seen, Snapshot, decide};
+use mooring_core::guard::foreign::ForeignAddress;
 use mooring_core::ipam::plan::Gate;
 use mooring_core::ipam::pool::{PoolId, PoolObject, PoolSpec};
 use mooring_core::ipam::range::{Family, RangeText};
@@ -23,6 +24,7 @@ pub(crate) struct Cluster {
     pub snapshot: Snapshot,
     pub operator: Operator,
     pub nodes_seen: bool,
+    pub foreign: Vec<ForeignAddress>,
     pub gaps: Vec<String>,
 }
 
@@ -78,6 +80,7 @@ impl Default for Cluster {
             },
             operator: Operator::Runs,
             nodes_seen: true,
+            foreign: Vec::new(),
             gaps: Vec::new(),
         };
         cluster.pool("blue", "10.0.1.1", "10.0.1.3", |_| {});
@@ -246,6 +249,7 @@ impl Cluster {
             snapshot: self.snapshot,
             operator: self.operator,
             nodes_seen: self.nodes_seen,
+            foreign: self.foreign,
             gaps: self.gaps,
         }
     }

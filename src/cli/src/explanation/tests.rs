@@ -1,3 +1,5 @@
+use mooring_core::guard::foreign::{Finding, ForeignAddress};
+use mooring_core::node::Responder;
 use serde_json::{Value, json};
 
 use super::fixture::{Cluster, states};
@@ -185,4 +187,31 @@ fn a_service_that_nothing_was_decided_about_says_why_it_is_none_of_moorings() {
         found.summary
     );
     assert_eq!(found.reasons.len(), 1);
+}
+
+#[test]
+fn an_address_of_somebody_else_s_is_explained_with_what_the_wire_said() {
+    let mut cluster = Cluster::default();
+    let mac: mooring_core::wire::Mac = "52:54:00:77:00:0b".parse().unwrap();
+    cluster.foreign.push(ForeignAddress {
+        address: "203.0.113.7".parse().unwrap(),
+        service: ObjectName::new("shop", "web"),
+        witnesses: vec!["n2".to_owned(), "n3".to_owned()],
+        finding: Finding::OneResponder,
+        responders: vec![Responder {
+            mac,
+            node: Some("n1".to_owned()),
+        }],
+        disputed: None,
+    });
+    let found = cluster.explain("203.0.113.7");
+    let seen = found
+        .reasons
+        .iter()
+        .find(|one| one.reason == "OneResponder");
+    let message = &seen.unwrap().message;
+    assert!(
+        message.contains("n1 (52:54:00:77:00:0b) alone answered"),
+        "{message}"
+    );
 }

@@ -14,6 +14,7 @@ use crate::status::{NodeShown, Shown};
 use crate::style::Style;
 
 mod addresses;
+mod foreign;
 
 /// What is listed of a kind for people; of more, only what is not as it should be.
 const LISTED: usize = 50;
@@ -46,6 +47,7 @@ fn for_people(shown: &Shown, all: bool, now: Timestamp, style: Style) -> String 
         ));
     }
     addresses::push(&mut text, shown, all);
+    foreign::push(&mut text, status, all);
     if !shown.incomplete.is_empty() {
         text.push('\n');
     }

@@ -290,3 +290,31 @@ fn the_keys_for_programs_are_stable() {
     );
     assert_eq!(json["incomplete"], serde_json::json!([]));
 }
+
+#[test]
+fn addresses_of_others_are_counted_and_those_in_dispute_named() {
+    let mut shown = shown("True", 1);
+    let foreign = |address: &str, seen: &str, responders: serde_json::Value| {
+        let found = json!({
+            "address": address, "service": "default/web", "witnesses": ["n1", "n2"], "seen": seen,
+            "responders": responders,
+        });
+        serde_json::from_value(found).expect("an address")
+    };
+    let n1 = json!({"mac": "52:54:00:77:00:0b", "node": "n1"});
+    let stranger = json!({"mac": "02:00:00:00:00:01"});
+    let status = shown.service_proxy.status.as_mut().expect("a status");
+    status.foreign_addresses = vec![
+        foreign("10.77.0.200", "OneResponder", json!([n1])),
+        foreign("10.77.0.201", "SeveralResponders", json!([stranger, n1])),
+    ];
+    let text = text(&shown);
+    for line in [
+        "2 addresses that somebody else handed out: 1 answered by one host, 1 answered by SEVERAL",
+        "10.77.0.201         default/web   SeveralResponders   02:00:00:00:00:01 (no node), n1 (52:54:00:77:00:0b)",
+    ] {
+        assert!(text.lines().any(|other| other == line), "{line}\n{text}");
+    }
+    assert!(!text.contains("10.77.0.200"), "{text}");
+    assert!(render(&shown, Format::Table, true).contains("10.77.0.200"));
+}
