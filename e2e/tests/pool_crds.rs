@@ -187,6 +187,7 @@ fn right_ranges_are_kept(bed: &Bed) {
         "avoidEdges": true,
         "bind": "Uplink",
         "ports": "All",
+        "ping": "Deny",
         "ownership": "Fenced",
         "revertive": true,
         "reuseAfterSeconds": 0,
