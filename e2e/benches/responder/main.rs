@@ -46,6 +46,8 @@ const PERIOD: Duration = Duration::from_millis(4);
 /// Questions a second, of a flood.
 const RATE: u32 = 20_000;
 const SPAN: Duration = Duration::from_secs(5);
+/// How long it may take until all are answered. In a node of the test bed kube-proxy was seen to program four Services a second.
+const LIMIT: Duration = Duration::from_secs(600);
 /// How many Services are created one after the other, and waited for.
 const SERVICES: usize = 10;
 
@@ -320,7 +322,7 @@ impl<'a> Bench<'a> {
                 answer.unwrap().is_none()
             });
             assert!(
-                begin.elapsed() < Duration::from_secs(240),
+                begin.elapsed() < LIMIT,
                 "nobody answers for {} addresses, as for {}\n{}\n{}",
                 silent.len(),
                 silent[0],
