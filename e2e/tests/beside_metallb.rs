@@ -1,5 +1,5 @@
 //! MetalLB chooses one node for each address, and kube-proxy in IPVS mode makes all of them answer: MetalLB's choice has
-//! no effect until strictARP is on.
+//! no effect until strictARP is on. Mooring tells who answers, makes it one, and touches nothing of MetalLB's.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
 mod cargo;
@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use metallb::MetalLb;
 use mooring::Mooring;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testbed::Bed;
 use testbed::spec::{Proxy, StrictArp};
 
@@ -53,14 +53,22 @@ fn metallbs_address_is_answered_by_the_node_that_metallb_chose_and_metallb_is_no
     clock.lap(&format!("MetalLB chose {chosen}, and {all:?} answer"));
 
     let (footprint, service) = (metallb.footprint(), service(&bed));
-    Mooring::install(&bed).wait_until_safe();
-    clock.lap("Mooring is installed and says that it is safe");
+    let mooring = install_that_writes_nothing(&bed);
+    clock.lap("Mooring is installed and only warns");
+    names_all_that_answer(&mooring, &all);
+    clock.lap("it names every node that answers for MetalLB's address");
+
+    mooring.set_spec(&json!({"strictARP": {"policy": "Enforce"}}));
+    mooring.wait_until_safe();
+    clock.lap("Mooring may repair, and says that it is safe");
 
     let only = BTreeSet::from([chosen.clone()]);
     metallb.wait_for("the chosen node answers, and no other", || {
         answered_by(&only)
     });
     clock.lap(&format!("{chosen} alone answers"));
+    names_the_one_that_answers(&mooring, address, &chosen);
+    clock.lap("Mooring names it as the one that answers");
 
     forget(&bed, address);
     metallb.wait_for("the Service is reached by that node", || get(&bed, address));
@@ -82,6 +90,70 @@ fn metallbs_address_is_answered_by_the_node_that_metallb_chose_and_metallb_is_no
     assert_eq!(metallb.announcer_of("web"), Some(chosen));
     clock.lap("MetalLB and its Service are as they were");
     bed.down().unwrap();
+}
+
+/// Installs Mooring with a ServiceProxy that lets it write nothing.
+fn install_that_writes_nothing(bed: &Bed) -> Mooring<'_> {
+    let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/crds");
+    bed.kubectl(&["apply", "-f", crds]).unwrap();
+    let known = [
+        "wait",
+        "--for=condition=Established",
+        "crd/serviceproxies.mooring.dev",
+        "--timeout=60s",
+    ];
+    bed.kubectl(&known).unwrap();
+    let service_proxy = json!({
+        "apiVersion": "mooring.dev/v1alpha1",
+        "kind": "ServiceProxy",
+        "metadata": {"name": "cluster"},
+        "spec": {"strictARP": {"policy": "Warn"}},
+    });
+    bed.kubectl_with(&["create", "-f", "-"], &service_proxy.to_string())
+        .unwrap();
+    Mooring::install(bed)
+}
+
+/// With strictARP off, the wire proof names all MAC addresses that answer, in the status and in one event on the Service.
+fn names_all_that_answer(mooring: &Mooring<'_>, all: &BTreeSet<String>) {
+    let macs: Vec<String> = all.iter().map(|node| mac(mooring.bed, node)).collect();
+    let names_all = |text: &str| macs.iter().all(|mac| text.contains(mac));
+    mooring.wait_for("SingleResponder names all that answer", || {
+        let said = mooring.condition("SingleResponder")?;
+        (said.status == "False" && said.reason == "SeveralResponders" && names_all(&said.message))
+            .then_some(())
+    });
+    let told = mooring.wait_for("an event on the Service", || {
+        events(mooring, "SeveralResponders").pop()
+    });
+    assert_eq!(told["type"], "Warning");
+    assert!(names_all(told["message"].as_str().unwrap()), "{told}");
+}
+
+/// After the repair, it names MetalLB's one responder, with its MAC address and node.
+fn names_the_one_that_answers(mooring: &Mooring<'_>, address: IpAddr, chosen: &str) {
+    let mac = mac(mooring.bed, chosen);
+    let found = mooring.wait_for("SingleResponder names the one that answers", || {
+        let said = mooring.condition("SingleResponder")?;
+        let names = said.message.contains(&mac) && said.message.contains(chosen);
+        let found = mooring.status()["foreignAddresses"][0].take();
+        (said.status == "True" && names).then_some(found)
+    });
+    assert_eq!(found["address"], address.to_string());
+    assert_eq!(found["service"], "default/web");
+    assert_eq!(found["responders"], json!([{"mac": mac, "node": chosen}]));
+    let over = mooring.wait_for("an event that tells so", || {
+        events(mooring, "OneResponder").pop()
+    });
+    assert_eq!(over["type"], "Normal");
+    assert_eq!(events(mooring, "SeveralResponders").len(), 1, "told once");
+}
+
+/// The events on the Service that have this reason.
+fn events(mooring: &Mooring<'_>, reason: &str) -> Vec<Value> {
+    let of = format!("involvedObject.kind=Service,involvedObject.name=web,reason={reason}");
+    let found = mooring.get(&["events", "--field-selector", &of]);
+    found["items"].as_array().cloned().unwrap_or_default()
 }
 
 /// The Service with all that MetalLB wrote.
