@@ -127,6 +127,10 @@ fn each_restarted_once_and_the_canary_first(pods: &Watch, nodes: &BTreeSet<Strin
 }
 
 fn the_commands_show_it(cluster: &Cluster, mooring: &Mooring<'_>) {
+    mooring.wait_for("the wire proof sees that nobody answers any more", || {
+        let said = mooring.condition("SingleResponder")?;
+        (said.reason == "NoResponder").then_some(())
+    });
     let describe = cluster
         .bed
         .kubectl(&["describe", "serviceproxy", "cluster"])
