@@ -1,4 +1,5 @@
 mod address;
+mod ip_set;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -28,6 +29,8 @@ pub struct FakeHost {
     legacy: BTreeMap<IpFamily, BTreeSet<String>>,
     by_nftables: BTreeSet<ServiceTarget>,
     by_iptables: BTreeSet<ServiceTarget>,
+    /// kube-proxy's, where it made one.
+    ip_sets: BTreeMap<IpFamily, BTreeSet<ServiceTarget>>,
     port_filter: PortFilter,
     rejects: bool,
     read_only: bool,
@@ -76,6 +79,7 @@ impl FakeHost {
             ]),
             by_nftables: BTreeSet::new(),
             by_iptables: BTreeSet::new(),
+            ip_sets: BTreeMap::new(),
             port_filter: PortFilter::default(),
             rejects: true,
             read_only: false,
@@ -458,6 +462,14 @@ impl Host for FakeHost {
             return Ok(Facility::Absent);
         }
         Ok(Facility::Present(targets))
+    }
+
+    fn ipset_targets(
+        &self,
+        family: IpFamily,
+        wanted: &BTreeSet<ServiceTarget>,
+    ) -> Result<Facility<Vec<ServiceTarget>>, ReadError> {
+        Ok(ip_set::members(self.ip_sets.get(&family), family, wanted))
     }
 }
 

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::{
@@ -95,4 +96,22 @@ pub trait Host {
     /// rule there while the table `nat` of legacy iptables is in use: kube-proxy may then have programmed everything.
     fn iptables_targets(&self, family: IpFamily)
     -> Result<Facility<Vec<ServiceTarget>>, ReadError>;
+
+    /// What of `wanted` kube-proxy knows for addresses of load balancers in mode `ipvs`, in order: the elements of its set
+    /// `KUBE-LOAD-BALANCER` of ipset, or `KUBE-6-LOAD-BALANCER` with IPv6. Its rules masquerade traffic to these, without
+    /// which the answers of endpoints on other nodes are lost, and `KUBE-IPVS-FILTER` refuses all else on the addresses of
+    /// `kube-ipvs0`. It fills the set after it has made all its virtual services (`syncProxyRules` in
+    /// pkg/proxy/ipvs/proxier.go).
+    ///
+    /// Each is asked for by itself, so that this takes a time that goes with `wanted` and not with the size of the set. What
+    /// is of another family, or neither TCP, UDP nor SCTP, is not in it; where nothing is left to ask for, nothing is asked,
+    /// and nothing is present. It takes CAP_NET_ADMIN: without, [`ReadError::Refused`] with EPERM (`nfnetlink_rcv`).
+    ///
+    /// [`Facility::Absent`] is a kernel without ipset, or one where that set is not. That the kernel loads ipset to answer
+    /// cannot be helped.
+    fn ipset_targets(
+        &self,
+        family: IpFamily,
+        wanted: &BTreeSet<ServiceTarget>,
+    ) -> Result<Facility<Vec<ServiceTarget>>, ReadError>;
 }

@@ -131,6 +131,11 @@ impl IpvsProtocol {
             Self::Other(number) => number,
         }
     }
+
+    /// Whether Services have ports of it. Of a protocol without ports a set of ipset ignores them (`hash_ipport4_uadt`).
+    pub(crate) fn has_ports(self) -> bool {
+        !matches!(self, Self::Other(_))
+    }
 }
 
 impl From<u16> for IpvsProtocol {

@@ -26,6 +26,8 @@ pub enum Reading {
     NftablesTargets,
     /// What kube-proxy programmed in mode `iptables`.
     IptablesTargets,
+    /// What kube-proxy put into its sets of ipset in mode `ipvs`.
+    IpsetTargets,
     /// The tables of legacy iptables.
     LegacyTables,
     /// What changes.
@@ -99,6 +101,7 @@ impl fmt::Display for Reading {
             Self::NftChains => "chains of nftables",
             Self::NftablesTargets => "kube-proxy's map service-ips of nftables",
             Self::IptablesTargets => "kube-proxy's chain KUBE-SERVICES of iptables",
+            Self::IpsetTargets => "kube-proxy's set KUBE-LOAD-BALANCER of ipset",
             Self::LegacyTables => "tables of legacy iptables",
             Self::Changes => "changes of links, addresses and routes",
         })

@@ -1,6 +1,7 @@
 mod address;
 mod address_write;
 mod change;
+mod ip_set;
 mod ipvs;
 mod legacy;
 mod link;
@@ -13,6 +14,7 @@ mod route;
 mod sysctl;
 mod targets;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -125,5 +127,13 @@ impl Host for LinuxHost {
         family: IpFamily,
     ) -> Result<Facility<Vec<ServiceTarget>>, ReadError> {
         targets::iptables(&self.proc, family)
+    }
+
+    fn ipset_targets(
+        &self,
+        family: IpFamily,
+        wanted: &BTreeSet<ServiceTarget>,
+    ) -> Result<Facility<Vec<ServiceTarget>>, ReadError> {
+        targets::ipset(family, wanted)
     }
 }

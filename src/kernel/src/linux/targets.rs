@@ -1,7 +1,10 @@
-//! What kube-proxy has programmed, as it names its own objects (pkg/proxy/nftables/proxier.go, pkg/proxy/iptables/proxier.go).
+//! What kube-proxy has programmed, as it names its own objects (pkg/proxy/nftables/proxier.go, pkg/proxy/iptables/proxier.go,
+//! pkg/proxy/ipvs/ipset.go).
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::ip_set::Members;
 use super::legacy;
 use super::nft::numbers::{
     NFT_MSG_GETRULE, NFT_MSG_GETSETELEM, NFT_MSG_NEWRULE, NFT_MSG_NEWSETELEM, RULE_CHAIN,
@@ -15,6 +18,9 @@ const KUBE_PROXY_TABLE: &[u8] = b"kube-proxy\0";
 const SERVICE_IPS_MAP: &[u8] = b"service-ips\0";
 const NAT_TABLE: &[u8] = b"nat\0";
 const KUBE_SERVICES_CHAIN: &[u8] = b"KUBE-SERVICES\0";
+const LOAD_BALANCER_SET: &[u8] = b"KUBE-LOAD-BALANCER\0";
+/// `NewIPSet` puts the 6 in.
+const LOAD_BALANCER_SET_V6: &[u8] = b"KUBE-6-LOAD-BALANCER\0";
 const ENOENT: i32 = 2;
 
 pub(super) fn nftables(family: IpFamily) -> Result<Facility<Vec<ServiceTarget>>, ReadError> {
@@ -55,6 +61,26 @@ pub(super) fn iptables(
         return Ok(Facility::Absent);
     }
     Ok(Facility::Present(sorted(rules.into_iter().flatten())))
+}
+
+pub(super) fn ipset(
+    family: IpFamily,
+    wanted: &BTreeSet<ServiceTarget>,
+) -> Result<Facility<Vec<ServiceTarget>>, ReadError> {
+    let set = match family {
+        IpFamily::V4 => LOAD_BALANCER_SET,
+        IpFamily::V6 => LOAD_BALANCER_SET_V6,
+    };
+    let may_be_in = wanted
+        .iter()
+        .filter(|target| target.family() == family && target.protocol.has_ports());
+    let wanted: Vec<ServiceTarget> = may_be_in.copied().collect();
+    let members = Members {
+        reading: Reading::IpsetTargets,
+        set,
+        wanted: &wanted,
+    };
+    members.read()
 }
 
 fn legacy_nat(proc: &Path, family: IpFamily) -> Result<bool, ReadError> {

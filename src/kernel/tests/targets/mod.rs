@@ -1,5 +1,7 @@
 //! What kube-proxy has programmed for Services.
 
+mod ip_set;
+
 use mooring_kernel::{Facility, IpFamily, IpvsProtocol, ReadError, ServiceTarget};
 
 use crate::world::{World, both, real};

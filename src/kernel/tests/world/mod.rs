@@ -493,6 +493,46 @@ impl World {
         false
     }
 
+    /// Has kube-proxy's set of a family be there with these ports, as kube-proxy makes it in mode `ipvs`. A kernel without
+    /// ipset is left alone, and the reason is printed.
+    pub(crate) fn add_ipset(&mut self, family: IpFamily, targets: &[ServiceTarget]) -> bool {
+        if let Self::Fake(host) = self {
+            host.add_ipset(family);
+            for target in targets {
+                host.add_ipset_target(*target);
+            }
+            return true;
+        }
+        if attempt("ipset", &["list", "-name"]).is_err() {
+            skip("this kernel has no ipset");
+            return false;
+        }
+        let set = set_of(family);
+        let family = match family {
+            IpFamily::V4 => "inet",
+            IpFamily::V6 => "inet6",
+        };
+        let mut script = format!("create {set} hash:ip,port family {family}\n");
+        for target in targets {
+            script += &format!("add {set} {}\n", element(target));
+        }
+        if let Err(complaint) = feed("ipset", &["restore"], &script) {
+            panic!("ipset: {complaint}");
+        }
+        true
+    }
+
+    /// The port of the Service is there.
+    pub(crate) fn remove_ipset_target(&mut self, target: &ServiceTarget) {
+        match self {
+            Self::Fake(host) => host.remove_ipset_target(target),
+            Self::Linux(_) => {
+                let set = set_of(target.family());
+                run("ipset", &["del", set, &element(target)]);
+            }
+        }
+    }
+
     /// Has legacy iptables use a table, which listing it does. A kernel without it is left alone, and the reason is
     /// printed.
     pub(crate) fn add_legacy_table(&mut self, family: IpFamily, name: &str) -> bool {
@@ -530,6 +570,19 @@ impl World {
 fn key(target: &ServiceTarget) -> String {
     let protocol = target.protocol.to_string().to_lowercase();
     format!("{} . {protocol} . {}", target.ip, target.port)
+}
+
+fn set_of(family: IpFamily) -> &'static str {
+    match family {
+        IpFamily::V4 => "KUBE-LOAD-BALANCER",
+        IpFamily::V6 => "KUBE-6-LOAD-BALANCER",
+    }
+}
+
+/// An element of kube-proxy's set, in the words of ipset(8).
+fn element(target: &ServiceTarget) -> String {
+    let protocol = target.protocol.to_string().to_lowercase();
+    format!("{},{protocol}:{}", target.ip, target.port)
 }
 
 fn ip<const N: usize>(arguments: [impl AsRef<OsStr>; N]) {
