@@ -25,6 +25,8 @@ const GAPS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_s
 const PATIENCE: u32 = 50;
 /// A reading that takes long is not made more often than leaves nine tenths of the time to others.
 const SHARE: u32 = 9;
+/// Each with whether it is IPv4.
+const FAMILIES: [(IpFamily, bool); 2] = [(IpFamily::V4, true), (IpFamily::V6, false)];
 
 /// What is to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +87,8 @@ pub(super) fn read(host: &dyn Host, question: &Question) -> Programmed {
     let iptables = || filter(&|family| host.iptables_targets(family));
     let nftables = || filter(&|family| host.nftables_targets(family));
     match question.mode {
-        LiveMode::Ipvs | LiveMode::KubeRouter => one(ipvs(), "IPVS"),
+        LiveMode::Ipvs => one(masqueraded(host, ipvs()), "IPVS"),
+        LiveMode::KubeRouter => one(ipvs(), "IPVS"),
         LiveMode::Nftables => one(nftables(), "nftables"),
         LiveMode::Iptables => match iptables() {
             Ok(Facility::Absent) => Programmed::Hidden("in tables of legacy iptables".to_owned()),
@@ -158,6 +161,31 @@ fn ipvs(host: &dyn Host, wanted: &BTreeSet<Target>) -> Found {
     Ok(Facility::Present(targets))
 }
 
+/// Of what has a virtual service, what kube-proxy also has in its set of ipset for addresses of load balancers. It makes
+/// virtual services while it goes through the Services and fills its sets only then (`syncProxyRules` in
+/// pkg/proxy/ipvs/proxier.go): seconds later with thousands of Services. Until then, traffic to endpoints on other nodes is
+/// not masqueraded, and its answers are lost.
+///
+/// kube-proxy makes the sets before the first virtual service. Where that of a family is not there at all, as with a build
+/// of kube-proxy that knows no such set, nothing is waited for but the virtual service.
+fn masqueraded(host: &dyn Host, forwarded: Found) -> Found {
+    let Facility::Present(forwarded) = forwarded? else {
+        return Ok(Facility::Absent);
+    };
+    let asked = forwarded.iter().copied().map(service_target).collect();
+    let mut targets = BTreeSet::new();
+    for (family, v4) in FAMILIES {
+        match host.ipset_targets(family, &asked)? {
+            Facility::Present(found) => targets.extend(found.into_iter().filter_map(target)),
+            Facility::Absent => {
+                let of_it = forwarded.iter().filter(|t| t.address.is_ipv4() == v4);
+                targets.extend(of_it.copied());
+            }
+        }
+    }
+    Ok(Facility::Present(targets))
+}
+
 fn of_ipvs(matches: &IpvsMatch) -> Option<Target> {
     let IpvsMatch::Address { ip, protocol, port } = *matches else {
         return None;
@@ -179,13 +207,26 @@ fn target(found: ServiceTarget) -> Option<Target> {
     })
 }
 
+fn service_target(target: Target) -> ServiceTarget {
+    let protocol = match target.protocol {
+        Protocol::Tcp => IpvsProtocol::Tcp,
+        Protocol::Udp => IpvsProtocol::Udp,
+        Protocol::Sctp => IpvsProtocol::Sctp,
+    };
+    ServiceTarget {
+        ip: target.address,
+        protocol,
+        port: target.port,
+    }
+}
+
 /// Of the families that are waited for, what is wanted. A family that the kernel has no rules for has none.
 fn filtered(
     read: &dyn Fn(IpFamily) -> Result<Facility<Vec<ServiceTarget>>, ReadError>,
     wanted: &BTreeSet<Target>,
 ) -> Found {
     let mut all: Facility<BTreeSet<Target>> = Facility::Absent;
-    for (family, v4) in [(IpFamily::V4, true), (IpFamily::V6, false)] {
+    for (family, v4) in FAMILIES {
         if !wanted.iter().any(|target| target.address.is_ipv4() == v4) {
             continue;
         }

@@ -71,6 +71,48 @@ fn a_virtual_service_without_destinations_forwards_nothing() {
 }
 
 #[test]
+fn with_kube_proxy_a_virtual_service_forwards_once_its_port_is_in_the_set_of_its_family() {
+    let mut host = FakeHost::new();
+    let both = question(LiveMode::Ipvs, &[V4, V6]);
+    serve(&mut host, V4, &["10.244.1.2"]);
+    serve(&mut host, V6, &["fd10:244::2"]);
+    host.add_ipset(IpFamily::V4);
+    assert_eq!(
+        read(&host, &both),
+        targets(&[V6]),
+        "what kube-proxy has no set for is not waited for"
+    );
+    host.add_ipset(IpFamily::V6);
+    assert_eq!(read(&host, &both), targets(&[]));
+    host.add_ipset_target(forwarded(V4, 443));
+    host.add_ipset_target(ServiceTarget {
+        protocol: IpvsProtocol::Udp,
+        ..forwarded(V4, 80)
+    });
+    assert_eq!(read(&host, &both), targets(&[]), "not its port");
+    host.add_ipset_target(forwarded(V4, 80));
+    assert_eq!(read(&host, &both), targets(&[V4]));
+    host.add_ipset_target(forwarded(V6, 80));
+    assert_eq!(read(&host, &both), targets(&[V4, V6]));
+    serve(&mut host, V4, &[]);
+    assert_eq!(
+        read(&host, &both),
+        targets(&[V6]),
+        "the set alone is nothing"
+    );
+}
+
+#[test]
+fn kube_router_has_no_set_of_kube_proxys_to_be_waited_for() {
+    let mut host = FakeHost::new();
+    serve(&mut host, V4, &["10.244.1.2"]);
+    host.add_ipset(IpFamily::V4);
+    for mode in [LiveMode::KubeRouter, LiveMode::Unknown] {
+        assert_eq!(read(&host, &question(mode, &[V4])), targets(&[V4]));
+    }
+}
+
+#[test]
 fn each_mode_is_asked_in_its_own_way() {
     let mut host = FakeHost::new();
     host.add_nftables_target(forwarded(V4, 80));
