@@ -107,6 +107,8 @@ pub(crate) struct Duty {
     sightings: BTreeMap<IpAddr, (String, Sighting)>,
     answered: BTreeMap<IpAddr, Answered>,
     troubled: BTreeMap<IpAddr, (Attempts, Instant)>,
+    /// The address whose turn to be spoken of it is, by its place among all.
+    turn: usize,
 }
 
 // === impl Duty ===
@@ -145,6 +147,7 @@ impl Duty {
             sightings: BTreeMap::new(),
             answered: BTreeMap::new(),
             troubled: BTreeMap::new(),
+            turn: 0,
         })
     }
 
@@ -338,11 +341,15 @@ impl Duty {
         self.troubled.retain(|address, _| live.contains(address));
     }
 
+    /// Goes on where it had to stop: to begin with the first each time would cost a look at all for each that is written.
     fn speak(&mut self, addresses: &[Arc<Address>]) {
         let now = Instant::now();
-        for address in addresses {
+        for turn in 0..addresses.len() {
+            let at = (self.turn + turn) % addresses.len();
+            let address = &addresses[at];
             let ip = address.address;
             if self.under_way.len() >= AT_ONCE {
+                self.turn = at;
                 return;
             }
             let waits = self
