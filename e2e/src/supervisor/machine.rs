@@ -26,10 +26,13 @@ use anyhow::{Context, Result, anyhow, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::layout;
+use super::{diagnosis, layout};
 use crate::plan::Host;
 use crate::protocol::Power;
 use crate::shell::tail;
+
+/// How long the question may take what a command without an end is doing.
+const DIAGNOSIS: Duration = Duration::from_secs(10);
 
 /// What a machine is made of.
 #[derive(Debug, Clone)]
@@ -66,6 +69,9 @@ pub(super) struct Finished {
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: Vec<u8>,
 }
+
+/// A command without an end so far, by its id.
+struct Unfinished(String);
 
 /// Who waits for which line of the serial console. `None` once the kernel has gone.
 #[derive(Debug, Default)]
@@ -225,8 +231,35 @@ impl Machine {
         Ok(())
     }
 
-    /// Runs a script in the node and waits for its end.
+    /// Runs a script in the node and waits for its end. If there is none, the error says what it is doing.
     pub(super) fn exec(&self, script: &str, limit: Duration) -> Result<Finished> {
+        self.run(script, limit)?.map_err(|Unfinished(id)| {
+            anyhow!(
+                "{}: no end of `{}` within {} s\n{}",
+                self.hardware.host.name,
+                first_line(script),
+                limit.as_secs(),
+                self.diagnose(&id)
+            )
+        })
+    }
+
+    fn diagnose(&self, id: &str) -> String {
+        let processes = match self.run(&diagnosis::script(id), DIAGNOSIS) {
+            Ok(Ok(ran)) => String::from_utf8_lossy(&ran.stdout).into_owned(),
+            Ok(Err(Unfinished(_))) => "nor does any other command end".to_owned(),
+            Err(error) => format!("{error:#}"),
+        };
+        let slot = self.lock();
+        let process = slot.as_ref().map(|running| running.kernel_pid.as_raw());
+        let kernel = process.map(|process| diagnosis::kernel(&self.hardware.host.name, process));
+        format!(
+            "its processes:\n{processes}\n{}",
+            kernel.unwrap_or_default()
+        )
+    }
+
+    fn run(&self, script: &str, limit: Duration) -> Result<Result<Finished, Unfinished>> {
         let name = &self.hardware.host.name;
         let id = self
             .next_command
@@ -248,29 +281,26 @@ impl Machine {
             running.serial.write_all(format!("{id}\n").as_bytes())?;
             (end, Arc::clone(&running.waiting))
         };
-        let status = end.recv_timeout(limit).map_err(|reason| match reason {
-            RecvTimeoutError::Timeout => {
+        let status = match end.recv_timeout(limit) {
+            Ok(status) => status,
+            Err(RecvTimeoutError::Timeout) => {
                 waiting.forget(&id);
-                anyhow!(
-                    "{name}: no end of `{}` within {} s",
-                    first_line(script),
-                    limit.as_secs()
-                )
+                return Ok(Err(Unfinished(id)));
             }
-            RecvTimeoutError::Disconnected => {
-                anyhow!("{name} went off during `{}`", first_line(script))
+            Err(RecvTimeoutError::Disconnected) => {
+                bail!("{name} went off during `{}`", first_line(script))
             }
-        })?;
+        };
         let stdout = fs::read(file("out")).unwrap_or_default();
         let stderr = fs::read(file("err")).unwrap_or_default();
         for kind in ["cmd", "out", "err"] {
             let _ = fs::remove_file(file(kind));
         }
-        Ok(Finished {
+        Ok(Ok(Finished {
             status,
             stdout,
             stderr,
-        })
+        }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Running>> {

@@ -14,6 +14,7 @@
 //! that tmpfs), the bridges, taps and files. So nothing can be left behind, however a run ends; a test holds the other
 //! end of our standard input, and when that closes we end.
 
+mod diagnosis;
 mod fabric;
 pub(crate) mod layout;
 mod machine;
