@@ -287,8 +287,11 @@ impl<T: FnMut(Told)> Crew<T> {
                 failed.extend(addresses.iter().map(|address| (*address, why.clone())));
             }
             self.hull.sweep(&mut self.host, &orders.bind);
-            // In no other mode is it certain that nobody needs them there.
-            if matches!(self.node.mode, LiveMode::Iptables | LiveMode::Nftables) {
+            // In no other mode is it certain that nobody needs them there. With proxyAll they keep packets from Open vSwitch.
+            if matches!(
+                self.node.mode,
+                LiveMode::Iptables | LiveMode::Nftables | LiveMode::AntreaProxyAll
+            ) {
                 self.hull.clear(&mut self.host, &self.cleared);
             }
         }
