@@ -2,6 +2,7 @@
 //! left behind, and beside Antrea.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
+mod antrea;
 mod cargo;
 mod mooring;
 mod plugin;
@@ -37,7 +38,7 @@ const STORIES: &[(&str, Story)] = &[
     ("nftables needs nothing", nftables),
     ("one node differs", mixed),
     ("addresses left behind by ipvs", leftovers),
-    ("Antrea with and without proxyAll", antrea),
+    ("Antrea with and without proxyAll", beside_antrea),
     ("no kube-proxy", absent),
 ];
 
@@ -152,76 +153,14 @@ fn leftovers(cluster: &Cluster, mooring: &Mooring<'_>) {
     expect(mooring, NOT_NEEDED);
 }
 
-/// Antrea's API objects and its interface are real; its agent is a program that sleeps.
-fn antrea(cluster: &Cluster, mooring: &Mooring<'_>) {
-    let config = |proxy_all: bool| {
-        json!({
-            "apiVersion": "v1", "kind": "ConfigMap",
-            "metadata": {"name": "antrea-config", "namespace": "kube-system", "labels": {"app": "antrea"}},
-            "data": {"antrea-agent.conf": format!(
-                "featureGates:\n#  Egress: true\nantreaProxy:\n  enable: true\n  proxyAll: {proxy_all}\n#  proxyLoadBalancerIPs: true\n"
-            )}
-        })
-        .to_string()
-    };
-    let labels = json!({"app": "antrea", "component": "antrea-agent"});
-    let agents = json!({
-        "apiVersion": "apps/v1", "kind": "DaemonSet",
-        "metadata": {"name": "antrea-agent", "namespace": "kube-system", "labels": labels},
-        "spec": {"selector": {"matchLabels": labels}, "template": {
-            "metadata": {"labels": labels},
-            "spec": {
-                "hostNetwork": true,
-                "terminationGracePeriodSeconds": 1,
-                "containers": [{
-                    "name": "antrea-agent", "image": "localhost/web:1", "imagePullPolicy": "Never",
-                    "volumeMounts": [{"name": "antrea-config", "mountPath": "/etc/antrea"}]
-                }],
-                "volumes": [{"name": "antrea-config", "configMap": {"name": "antrea-config"}}]
-            }
-        }}
-    })
-    .to_string();
-    let apply = |manifest: &str| {
-        cluster
-            .bed
-            .kubectl_with(&["apply", "-f", "-"], manifest)
-            .unwrap()
-    };
-    for node in cluster.nodes() {
-        let link = "ip link add antrea-gw0 type dummy && ip link set antrea-gw0 up";
-        cluster.bed.run_on(&node, link).unwrap();
-    }
-    apply(&config(false));
-    apply(&agents);
-    let antrea_of = |node: &str, field: &str| {
-        let path = format!("jsonpath={{.status.antrea.{field}}}");
-        let get = ["get", "nodeproxystate", node, "-o", &path];
-        cluster.bed.kubectl(&get).unwrap_or_default()
-    };
-    wait_for("the nodes' states know Antrea", || {
-        cluster
-            .nodes()
-            .iter()
-            .all(|node| antrea_of(node, "antreaProxy") == "true")
-    });
-    assert_eq!(antrea_of("n1", "proxyAll"), "false");
+fn beside_antrea(cluster: &Cluster, mooring: &Mooring<'_>) {
+    antrea::install(cluster, false);
+    antrea::wait_until_known(cluster);
+    assert_eq!(antrea::of_node(cluster, "n1", "proxyAll"), "false");
     every_node_in(cluster, "iptables");
 
-    // kube-proxy gone, as Antrea's guide asks with proxyAll.
-    let park = r#"[{"op":"add","path":"/spec/template/spec/nodeSelector/none","value":"here"}]"#;
-    let patch = [
-        "-n",
-        "kube-system",
-        "patch",
-        "daemonset",
-        "kube-proxy",
-        "--type=json",
-        "-p",
-        park,
-    ];
-    cluster.bed.kubectl(&patch).unwrap();
-    apply(&config(true));
+    antrea::park_kube_proxy(cluster);
+    antrea::configure(cluster, true);
     every_node_in(cluster, "antreaProxyAll");
     expect(
         mooring,
@@ -232,17 +171,7 @@ fn antrea(cluster: &Cluster, mooring: &Mooring<'_>) {
             ("SafeToAnnounce", "NotNeeded"),
         ],
     );
-    let delete = [
-        "-n",
-        "kube-system",
-        "delete",
-        "daemonset/antrea-agent",
-        "configmap/antrea-config",
-    ];
-    cluster.bed.kubectl(&delete).unwrap();
-    for node in cluster.nodes() {
-        cluster.bed.run_on(&node, "ip link del antrea-gw0").unwrap();
-    }
+    antrea::remove(cluster);
 }
 
 /// kube-proxy is gone, and nothing serves in its place: the kernel goes on with the rules that it left, nobody keeps them.
