@@ -171,8 +171,8 @@ impl Holding {
         let how = self.berth.how(node.mode);
         let exposed = self.exposed.as_ref().map_or_else(String::new, |why| {
             format!(
-                ". Beware: the node's own listeners, such as sshd, can be reached on the address, as they could not be \
-                 closed: {why}"
+                ". Beware: what can be reached on every address of the node, such as sshd, NodePorts and hostPorts, can be \
+                 reached on this one, too, as its ports could not be closed: {why}"
             )
         });
         let answers =
