@@ -18,7 +18,7 @@ use crate::probe::{self, Answers};
 use crate::protocol::{Reply, Request, SOCKET_PREFIX, Status};
 use crate::setup;
 use crate::shell::{output, words};
-use crate::spec::{Depth, Name, Proxy, Spec, StrictArp};
+use crate::spec::{Depth, Kernel, Name, Proxy, Spec, StrictArp};
 use crate::steady::{self, SteadyClient};
 use crate::supervisor::{FAILED, Orders, READY, layout};
 use crate::watcher::Watcher;
@@ -64,6 +64,13 @@ impl Fixture {
     #[must_use]
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.spec.proxy = proxy;
+        self
+    }
+
+    /// With this kernel in its nodes.
+    #[must_use]
+    pub fn kernel(mut self, kernel: Kernel) -> Self {
+        self.spec.kernel = kernel;
         self
     }
 

@@ -89,6 +89,7 @@ pub fn prepare(spec: &Spec, lifeline: bool) -> Result<Orders> {
     let controlplane = controlplane()?;
     let (kernel, iptables) = match spec.kernel {
         Kernel::Own => (kernel()?, Iptables::Nft),
+        Kernel::OwnWithoutNftables => (kernel()?, Iptables::Legacy),
         Kernel::Debian => {
             ensure_packages(&[DEBIAN_KERNEL])?;
             (PathBuf::from("/usr/bin/linux.uml"), Iptables::Legacy)

@@ -142,8 +142,28 @@ pub enum StrictArp {
 pub enum Kernel {
     /// Built from Debian's kernel source with e2e/kernel/uml.config: nf_tables, Open vSwitch, faster boot.
     Own,
+    /// The same with nf_tables left out at boot: only the older iptables works, as on kernels that were built without.
+    OwnWithoutNftables,
     /// Debian's packaged `linux.uml`: nothing to build, no nftables mode.
     Debian,
+}
+
+// === impl Kernel ===
+
+impl Kernel {
+    /// Whether kube-proxy can run in mode nftables, and iptables on top of nf_tables.
+    pub fn has_nftables(self) -> bool {
+        self == Self::Own
+    }
+
+    /// What it is told at boot besides what all are told.
+    pub fn arguments(self) -> &'static str {
+        match self {
+            Self::Own | Self::Debian => "",
+            // Whoever asks nfnetlink for it hears what a kernel without it says.
+            Self::OwnWithoutNftables => "initcall_blacklist=nf_tables_module_init",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use testbed::Bed;
 use testbed::cache::note;
 use testbed::protocol::Request;
 use testbed::setup;
-use testbed::spec::{Depth, Kernel, Name, Proxy, Spec};
+use testbed::spec::{Depth, Name, Proxy, Spec};
 
 pub(super) fn setup(name: &Name, args: &UpArgs) -> Result<ExitCode> {
     let spec = spec(name, args)?;
@@ -44,9 +44,9 @@ fn spec(name: &Name, args: &UpArgs) -> Result<Spec> {
     } else {
         Depth::Full
     };
-    if args.proxy == Proxy::Nftables && args.kernel == Kernel::Debian {
+    if args.proxy == Proxy::Nftables && !args.kernel.has_nftables() {
         bail!(
-            "Debian's kernel has no nf_tables families ip and ip6, so kube-proxy cannot run in nftables mode on it: use --kernel own"
+            "that kernel has no nf_tables families ip and ip6, so kube-proxy cannot run in nftables mode on it: use --kernel own"
         );
     }
     let memory = args.memory.unwrap_or(if args.light { 256 } else { 1024 });

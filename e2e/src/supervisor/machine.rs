@@ -41,6 +41,8 @@ pub(super) struct Hardware {
     pub(super) host: Host,
     /// The kernel's program.
     pub(super) kernel: PathBuf,
+    /// What the kernel is told besides.
+    pub(super) arguments: &'static str,
     /// MiB.
     pub(super) memory: u32,
 }
@@ -171,6 +173,7 @@ impl Machine {
         let Hardware {
             host,
             kernel,
+            arguments,
             memory,
         } = &self.hardware;
         let (dir, name) = (dir.display(), &host.name);
@@ -180,7 +183,7 @@ impl Machine {
              echo $pid >{dir}/kernel.pid
              exec nsenter --net=/run/netns/fabric {kernel} mem={memory}M root=/dev/root rootfstype=hostfs rootflags=/ ro \\
                init={init} tb_dir={dir} tb_images={images} tb_name={name} con=null con0=null,fd:1 ssl0=fd:5,fd:6 \\
-               umid={name} uml_dir={uml} panic=-1 noreboot vec0:transport=tap,ifname={name},depth=64,mac={mac}\n",
+               umid={name} uml_dir={uml} {arguments} panic=-1 noreboot vec0:transport=tap,ifname={name},depth=64,mac={mac}\n",
             kernel = kernel.display(),
             init = layout::guest_init().display(),
             images = layout::images().display(),

@@ -41,9 +41,11 @@ impl World {
             .iter()
             .map(|host| {
                 let (kernel, memory) = (orders.kernel.clone(), spec.memory);
+                let arguments = spec.kernel.arguments();
                 Machine::new(Hardware {
                     host: host.clone(),
                     kernel,
+                    arguments,
                     memory,
                 })
             })
