@@ -24,6 +24,8 @@ use super::{Farewell, Moored, Order, Tally, Told};
 
 /// Addresses on links are compared with what shall be so often when nothing tells of a change: they are renewed then.
 const CHECK: Duration = Duration::from_secs(5);
+/// kube-proxy syncs every 30 seconds at the latest, unless it is told to take longer (`ipvs.syncPeriod`).
+const RELIEF: Duration = Duration::from_secs(40);
 
 /// The thread.
 pub(super) struct Crew<T> {
@@ -39,6 +41,8 @@ pub(super) struct Crew<T> {
     watched: BTreeMap<IpAddr, Option<String>>,
     peers: BTreeMap<Mac, String>,
     cleared: BTreeSet<IpAddr>,
+    /// What stood in for this agent on uplinks, and until when it may.
+    stand_ins: BTreeMap<IpAddr, Now>,
     segments: Segments,
     hull: Hull,
     node: Node,
@@ -75,6 +79,7 @@ impl<T: FnMut(Told)> Crew<T> {
             watched: BTreeMap::new(),
             peers: BTreeMap::new(),
             cleared: BTreeSet::new(),
+            stand_ins: BTreeMap::new(),
             segments: Segments::new(tally),
             hull: Hull::default(),
             node: Node {
@@ -214,7 +219,11 @@ impl<T: FnMut(Told)> Crew<T> {
             return;
         }
         match self.hull.survey(&self.host) {
-            Ok(()) => self.moorings.adopt(self.hull.ours(), now),
+            Ok(()) => {
+                self.moorings.adopt(self.hull.ours(), now);
+                let stand_ins = self.hull.ours().map(|(address, _)| address);
+                self.stand_ins = stand_ins.map(|address| (address, now + RELIEF)).collect();
+            }
             Err(error) => warn!(reason = %error, "cannot tell which addresses it had before"),
         }
     }
@@ -253,6 +262,24 @@ impl<T: FnMut(Told)> Crew<T> {
         }
     }
 
+    /// What has to be on uplinks, and what of the agent before this one may not leave them yet.
+    ///
+    /// A kube-proxy in mode ipvs takes an address off `kube-ipvs0` that it saw on an uplink when its sync began
+    /// (`nodeAddressSet` and `superfluousAddresses` in `syncProxyRules`, pkg/proxy/ipvs/proxier.go, since 1.27), and does so
+    /// at its end: if the address left the uplink in between, it would be nowhere. So a stand-in stays until kube-proxy has
+    /// done that, and goes when the address is put back on `kube-ipvs0`.
+    fn with_stand_ins(&mut self, orders: &Orders, now: Now) -> BTreeMap<IpAddr, String> {
+        let hull = &self.hull;
+        self.stand_ins.retain(|address, until| {
+            now < *until && orders.ensure.contains(address) && hull.is_on_ipvs_link(address)
+        });
+        let mut bind = orders.bind.clone();
+        let stay = hull.ours();
+        let stay = stay.filter(|(address, _)| self.stand_ins.contains_key(address));
+        bind.extend(stay.map(|(address, interface)| (address, interface.to_owned())));
+        bind
+    }
+
     /// Whoever falls silent does so first; whoever goes on to be answered for in another way is answered for in both ways for
     /// a moment, with one MAC address.
     fn carry_out(&mut self, orders: Orders, now: Now) {
@@ -271,9 +298,10 @@ impl<T: FnMut(Told)> Crew<T> {
             };
             self.segments.silence(&goes_on);
             self.hull.let_go(&mut self.host, &goes_on);
+            let bind = self.with_stand_ins(&orders, now);
             // Before they are there: no listener is open for a moment.
-            self.close_ports(&orders.bind);
-            failed.extend(self.hull.bind(&mut self.host, &orders.bind));
+            self.close_ports(&bind);
+            failed.extend(self.hull.bind(&mut self.host, &bind));
             self.hull.ensure(&mut self.host, &orders.ensure);
             let idle = self.wanted.iter().all(Vec::is_empty) && self.watched.is_empty();
             let uplinks = self.node.uplinks.iter().filter(|_| !idle);
@@ -286,7 +314,7 @@ impl<T: FnMut(Told)> Crew<T> {
             for (addresses, why) in deaf {
                 failed.extend(addresses.iter().map(|address| (*address, why.clone())));
             }
-            self.hull.sweep(&mut self.host, &orders.bind);
+            self.hull.sweep(&mut self.host, &bind);
             // In no other mode is it certain that nobody needs them there. With proxyAll they keep packets from Open vSwitch.
             if matches!(
                 self.node.mode,

@@ -143,6 +143,11 @@ impl Hull {
         ours.map(|found| (found.address, found.interface.as_str()))
     }
 
+    /// Whether an address was on `kube-ipvs0` when it was looked last.
+    pub(super) fn is_on_ipvs_link(&self, address: &IpAddr) -> bool {
+        self.on_ipvs_link.contains(address)
+    }
+
     /// Takes those addresses of ours away that nothing answers for any more.
     pub(super) fn let_go(&mut self, host: &mut dyn Host, goes_on: &dyn Fn(&IpAddr) -> bool) {
         self.remove(host, |found| !goes_on(&found.address));

@@ -19,6 +19,7 @@ use super::*;
 mod death;
 mod links;
 mod quay;
+mod relief;
 mod stacked;
 mod wire;
 
