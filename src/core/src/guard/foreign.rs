@@ -8,7 +8,7 @@
 //! Why two witnesses, see `core::mooring::witness`. What both saw together is the truth if they looked at the same state of the
 //! world. Each of them hears all that the other one hears, but for itself: if they contradict each other in anything else, the
 //! address moved in between, and nothing is said until they agree. Where they could only have missed themselves, the younger
-//! account has to be [`CONFIRMED`] old, as an address that moved from one of them to the other looks the same until both have
+//! account has to be `CONFIRMED` old, as an address that moved from one of them to the other looks the same until both have
 //! looked again; they do so at once, since whoever takes an address announces it.
 
 use std::collections::{BTreeMap, BTreeSet};
