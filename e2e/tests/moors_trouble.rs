@@ -55,7 +55,7 @@ struct Scene<'a> {
 }
 
 /// In this order: each begins where the one before it ended.
-const fn stories<'a>() -> [Tale<Scene<'a>>; 9] {
+const fn stories<'a>() -> [Tale<Scene<'a>>; 8] {
     [
         ("a foreign host has the address before", foreign_holder),
         (
@@ -67,7 +67,6 @@ const fn stories<'a>() -> [Tale<Scene<'a>>; 9] {
         ("the link of the node goes down and up", bounced),
         // A node whose connections to the API server broke hears of it all the same.
         ("the address moves from the node whose link was down", moved),
-        ("the agent is killed", outages::agent_killed),
         ("kube-proxy is down", outages::without_kube_proxy),
         ("a node boots and gets its address back", outages::booted),
     ]

@@ -1,4 +1,4 @@
-//! What answers for an address ends, and begins again: its agent, kube-proxy, the whole node.
+//! What serves an address ends, and begins again: kube-proxy, the whole node.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
 use std::collections::BTreeSet;
@@ -13,30 +13,6 @@ use crate::moored::{Holder, POOL, V4, address, addresses, node_mac, web_service,
 
 /// The kubelet's lease of a node that is off runs out, the node is NotReady, and its addresses are placed anew.
 const GIVEN_UP: Duration = Duration::from_secs(180);
-
-/// An agent that is killed has no time to say good-bye: the kernel answers for it until another one goes on.
-pub(crate) fn agent_killed(scene: &Scene<'_>) {
-    let mooring = &scene.mooring;
-    let holder = mooring.wait_until_held(address(V4));
-    let (watcher, clients) = (mooring.watch(&addresses()), begin_asking(scene));
-    let begin = watcher.now();
-    let agents = mooring.agents();
-    let agent = agents.iter().find(|agent| agent.node == holder.node);
-    assert!(mooring.sigkill(agent.unwrap()), "nothing was killed");
-    mooring.wait_for("the agent was started again", || {
-        let mut agents = mooring.agents().into_iter();
-        let again = agents.find(|agent| agent.node == holder.node)?;
-        (again.ready && again.restarts > agent.unwrap().restarts).then_some(())
-    });
-    // For longer than an address stays where nobody renews it.
-    mooring.let_pass(Duration::from_secs(65));
-    expect_no_loss(scene, clients);
-    for address in addresses() {
-        let holder = mooring.wait_until_held(address);
-        let story = watcher.story(address).unwrap().since(begin);
-        mooring.expect_one(&story, holder.mac);
-    }
-}
 
 /// Without kube-proxy the rules that it wrote go on: what is held is served, and what is new waits for it.
 pub(crate) fn without_kube_proxy(scene: &Scene<'_>) {
