@@ -3,7 +3,6 @@
 #![allow(
     dead_code,
     unused_imports,
-    clippy::print_stdout,
     reason = "not every test file uses all of it"
 )]
 
@@ -214,16 +213,10 @@ impl<'a> Mooring<'a> {
              done",
             pod.uid
         );
-        let mut tries = 1;
-        loop {
-            match self.bed.exec(&pod.node, &script, Duration::from_secs(20)) {
-                Ok(ran) => return String::from_utf8_lossy(&ran.stdout).contains("killed"),
-                // Seen once in some hundred runs: a shell in a node does not come back. The error says what it hangs in.
-                Err(error) if tries < 3 => println!("  try {tries}: {error:#}"),
-                Err(error) => panic!("{error:#}"),
-            }
-            tries += 1;
-        }
+        self.bed
+            .run_on(&pod.node, &script)
+            .unwrap()
+            .contains("killed")
     }
 
     /// Deletes Pods without any grace: their processes are killed, and other Pods take their place.
