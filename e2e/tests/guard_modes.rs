@@ -42,13 +42,6 @@ const STORIES: &[(&str, Story)] = &[
     ("no kube-proxy", absent),
 ];
 
-fn configure(cluster: &Cluster, from: &str, to: &str) {
-    let text = cluster.text();
-    let changed = text.replace(&format!("\nmode: {from}\n"), &format!("\nmode: {to}\n"));
-    assert_ne!(text, changed);
-    cluster.set_text(&changed);
-}
-
 /// All of these conditions, with these reasons.
 #[track_caller]
 fn expect(mooring: &Mooring<'_>, wanted: &[(&str, &str)]) {
@@ -95,7 +88,7 @@ fn iptables(cluster: &Cluster, mooring: &Mooring<'_>) {
 }
 
 fn nftables(cluster: &Cluster, mooring: &Mooring<'_>) {
-    configure(cluster, "iptables", "nftables");
+    cluster.set_mode("iptables", "nftables");
     cluster.restart_kube_proxy("nftables");
     every_node_in(cluster, "nftables");
     expect(mooring, NOT_NEEDED);
@@ -103,7 +96,7 @@ fn nftables(cluster: &Cluster, mooring: &Mooring<'_>) {
 }
 
 fn mixed(cluster: &Cluster, mooring: &Mooring<'_>) {
-    configure(cluster, "nftables", "ipvs");
+    cluster.set_mode("nftables", "ipvs");
     let delete = [
         "-n",
         "kube-system",
@@ -132,7 +125,7 @@ fn mixed(cluster: &Cluster, mooring: &Mooring<'_>) {
 }
 
 fn leftovers(cluster: &Cluster, mooring: &Mooring<'_>) {
-    configure(cluster, "ipvs", "iptables");
+    cluster.set_mode("ipvs", "iptables");
     cluster.restart_kube_proxy("iptables");
     every_node_in(cluster, "iptables");
     expect(
@@ -159,7 +152,7 @@ fn beside_antrea(cluster: &Cluster, mooring: &Mooring<'_>) {
     assert_eq!(antrea::of_node(cluster, "n1", "proxyAll"), "false");
     every_node_in(cluster, "iptables");
 
-    antrea::park_kube_proxy(cluster);
+    cluster.park_kube_proxy();
     antrea::configure(cluster, true);
     every_node_in(cluster, "antreaProxyAll");
     expect(

@@ -11,13 +11,15 @@ mod plugin;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use moored::switch::{RESHAPED, begin_rollout, configure, end_rollout, wait_for_live};
 use moored::{addresses, on_links, on_uplink};
 use mooring::Mooring;
 use plugin::{Cluster, tell};
 use serde_json::json;
 use testbed::Bed;
 use testbed::spec::{Proxy, StrictArp};
+
+/// How long a node may take to give an address the shape that a new mode needs.
+const RESHAPED: Duration = Duration::from_secs(10);
 
 /// From mode to mode, and back to the first.
 const WAY: [&str; 4] = ["ipvs", "iptables", "nftables", "ipvs"];
@@ -59,15 +61,15 @@ fn switched(cluster: &Cluster, mooring: &Mooring<'_>, from: &str, to: &str) {
     let clients = addresses().map(|address| mooring.ask_steadily(address, 20));
     let owners = addresses().map(|address| (address, mooring.wait_until_held(address).node));
 
-    configure(cluster, from, to);
-    begin_rollout(cluster);
+    cluster.set_mode(from, to);
+    cluster.begin_rollout();
     // Each from when its own node is in the new mode, as nodes follow one another.
     std::thread::scope(|scope| {
         for (address, owner) in &owners {
             scope.spawn(move || reshaped(cluster, mooring, *address, owner, to));
         }
     });
-    end_rollout(cluster, to);
+    cluster.end_rollout(to);
     // On every node, as the addresses may have different ones.
     for address in addresses() {
         mooring.wait_at_most(RESHAPED, &format!("{address} keeps its shape"), || {
@@ -95,7 +97,7 @@ fn switched(cluster: &Cluster, mooring: &Mooring<'_>, from: &str, to: &str) {
 fn antrea_proxy_all(cluster: &Cluster, mooring: &Mooring<'_>) {
     let watcher = mooring.watch(&addresses());
     antrea::install(cluster, true);
-    antrea::park_kube_proxy(cluster);
+    cluster.park_kube_proxy();
     for node in cluster.nodes() {
         mooring.wait_for(&format!("{node} runs AntreaProxy"), || {
             (mooring.state(&node)["mode"] == "antreaProxyAll").then_some(())
@@ -136,7 +138,7 @@ fn of_nodes(cluster: &Cluster) -> Vec<(IpAddr, String)> {
 
 /// Waits until the node of an address runs in the new mode and, from then on, not long until the address has its shape.
 fn reshaped(cluster: &Cluster, mooring: &Mooring<'_>, address: IpAddr, owner: &str, mode: &str) {
-    let live = wait_for_live(cluster, owner, mode);
+    let live = cluster.wait_for_live(owner, mode);
     let what = format!("{address} has the shape of mode {mode}");
     mooring.wait_at_most(Duration::from_secs(60), &what, || {
         in_shape(cluster, mooring, address, mode).then_some(())

@@ -51,21 +51,6 @@ pub(crate) fn configure(cluster: &Cluster, proxy_all: bool) {
     apply(cluster, &config.to_string());
 }
 
-/// Takes kube-proxy off all nodes, as Antrea's guide asks with proxyAll.
-pub(crate) fn park_kube_proxy(cluster: &Cluster) {
-    let park = r#"[{"op":"add","path":"/spec/template/spec/nodeSelector/none","value":"here"}]"#;
-    let patch = [
-        "patch",
-        "daemonset",
-        "kube-proxy",
-        "--type=json",
-        "-p",
-        park,
-    ];
-    let arguments = [&["-n", "kube-system"][..], &patch].concat();
-    cluster.bed.kubectl(&arguments).unwrap();
-}
-
 /// Lays the route to an external IP as Antrea's agent does with proxyAll, once its flows are there (setServiceRoutes in
 /// pkg/agent/route/route_linux.go): by way of an address that only Open vSwitch has.
 pub(crate) fn lay_route(cluster: &Cluster, node: &str, address: IpAddr) {

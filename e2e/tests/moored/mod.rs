@@ -12,7 +12,6 @@ mod links;
 mod programmed;
 mod scene;
 mod stories;
-pub(crate) mod switch;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

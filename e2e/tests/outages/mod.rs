@@ -18,13 +18,7 @@ const GIVEN_UP: Duration = Duration::from_secs(180);
 pub(crate) fn without_kube_proxy(scene: &Scene<'_>) {
     let mooring = &scene.mooring;
     let clients = begin_asking(scene);
-    let select = |nodes: &str| {
-        let patch = format!(r#"{{"spec":{{"template":{{"spec":{{"nodeSelector":{nodes}}}}}}}}}"#);
-        let words = ["patch", "daemonset", "kube-proxy", "--type=merge", "-p"];
-        let arguments = [&["-n", "kube-system"][..], &words, &[patch.as_str()]].concat();
-        scene.cluster.bed.kubectl(&arguments).unwrap();
-    };
-    select(r#"{"none":"here"}"#);
+    scene.cluster.park_kube_proxy();
     mooring.wait_for("no kube-proxy is left", || {
         let pods = mooring.get(&["-n", "kube-system", "pods", "-l", "k8s-app=kube-proxy"]);
         (pods["items"] == json!([])).then_some(())
@@ -37,7 +31,7 @@ pub(crate) fn without_kube_proxy(scene: &Scene<'_>) {
     let said = mooring.said_of(new, "Announced").unwrap();
     println!("  {new}: {} {}: {}", said.status, said.reason, said.message);
     assert_ne!(said.status, "True");
-    select("null");
+    scene.cluster.unpark_kube_proxy();
     let holder = mooring.wait_until_held(new);
     println!("  {new}: {} has it once there is a kube-proxy", holder.node);
     mooring.wait_until_reached(new);

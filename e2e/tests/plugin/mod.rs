@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
+mod kube_proxy;
+
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -156,27 +158,6 @@ impl Cluster {
         (version, set["metadata"]["generation"].as_i64().unwrap())
     }
 
-    /// Restarts kube-proxy on all nodes and waits until each answers in `mode`.
-    pub(crate) fn restart_kube_proxy(&self, mode: &str) {
-        self.bed
-            .kubectl(&["-n", "kube-system", "rollout", "restart", "ds/kube-proxy"])
-            .unwrap();
-        let status = [
-            "-n",
-            "kube-system",
-            "rollout",
-            "status",
-            "ds/kube-proxy",
-            "--timeout=180s",
-        ];
-        self.bed.kubectl(&status).unwrap();
-        for node in self.nodes() {
-            wait_for(&format!("{node} runs kube-proxy in {mode} mode"), || {
-                self.live_mode(&node) == mode
-            });
-        }
-    }
-
     /// A web server behind a Service with this external IP, as if somebody had handed it out.
     pub(crate) fn expose_web_server(&self, address: IpAddr) {
         let manifest = include_str!("../../manifests/web.yaml");
@@ -196,16 +177,6 @@ impl Cluster {
                 &status,
             ])
             .unwrap();
-    }
-
-    /// The mode that kube-proxy says it runs in; empty while it does not answer.
-    pub(crate) fn live_mode(&self, node: &str) -> String {
-        let ask = "busybox wget -qO- http://127.0.0.1:10249/proxyMode";
-        self.bed
-            .run_on(node, ask)
-            .unwrap_or_default()
-            .trim()
-            .to_owned()
     }
 
     /// The names of the nodes.
