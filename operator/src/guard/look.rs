@@ -14,7 +14,7 @@ use mooring_core::kube_proxy::snapshot::{DaemonSet, Timestamp};
 use mooring_core::node::NodeView;
 use mooring_core::proxy_mode::antrea::AntreaVersion;
 use mooring_core::remediation::run::{
-    Action, AntreaSeen, Run, Step, StepInput, Surroundings, assess_for, step, unnumbered_cni,
+    Action, AntreaSeen, Made, Run, Step, StepInput, Surroundings, assess_for, step, unnumbered_cni,
 };
 use mooring_core::remediation::{Note, NoteTarget, Observation};
 use tokio::time::Instant;
@@ -195,6 +195,7 @@ impl Guard {
                 nodes,
                 surroundings,
                 run: run.as_ref(),
+                made: &self.made,
                 now,
                 observing_since,
             })
@@ -312,6 +313,7 @@ impl Guard {
             match carry_out(&self.context.cluster, action).await {
                 Ok(written) => {
                     self.refused = None;
+                    self.remember(action, &written);
                     self.know(written);
                 }
                 Err(error) => {
@@ -321,6 +323,22 @@ impl Guard {
             }
         }
         Ok(())
+    }
+
+    /// An edit that the API server took, until the next one of that key.
+    fn remember(&mut self, action: &Action, written: &Written) {
+        let (Action::Patch(patch), Written::ConfigMap(map)) = (action, written) else {
+            return;
+        };
+        let Some((time, _)) = map.changed(&patch.location.key) else {
+            return;
+        };
+        self.made.retain(|made| made.location != patch.location);
+        self.made.push(Made {
+            location: patch.location.clone(),
+            planned_on: patch.resource_version.clone(),
+            time,
+        });
     }
 
     /// Writes the status; false if somebody else wrote in the meantime, and everything has to be looked at again.

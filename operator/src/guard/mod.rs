@@ -14,6 +14,7 @@
 use std::time::Duration;
 
 use mooring_core::kube_proxy::snapshot::Timestamp;
+use mooring_core::remediation::run::Made;
 use mooring_core::remediation::{Note, NoteTarget};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -88,6 +89,8 @@ struct Guard {
     failure: Option<String>,
     /// The last write that was not allowed, in words with the command that allows it.
     refused: Option<String>,
+    /// The edits that this operator made, the last one of each key.
+    made: Vec<Made>,
     /// The Lease says that there was a ServiceProxy.
     marked: bool,
     /// It was said that nothing is guarded.
@@ -152,6 +155,7 @@ impl Guard {
             pause: FIRST_PAUSE,
             failure: None,
             refused: None,
+            made: Vec::new(),
             marked: false,
             idle_said: false,
             farewell_said: Vec::new(),

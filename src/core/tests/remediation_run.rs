@@ -371,6 +371,18 @@ fn an_edit_taken_back_twice_within_ten_minutes_is_a_fight_in_which_nothing_is_wr
 }
 
 #[test]
+fn an_edit_taken_back_before_it_was_looked_at_counts() {
+    let mut bed = Bed::of(World::of(3, true));
+    for times in 1..=2 {
+        bed.until("the edit", 100, |bed| bed.world.writes.len() == times);
+        bed.world.edit("argocd", text("false"));
+    }
+    bed.until("a fight", 100, |bed| bed.run().why == Some(Why::Fighting));
+    assert_eq!(bed.world.writes.len(), 2);
+    assert!(bed.world.deletions.is_empty());
+}
+
+#[test]
 fn a_fight_ends_when_the_text_stays_right_or_somebody_asks() {
     let mut bed = fight();
     bed.world.edit("argocd", text("true"));

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use mooring_core::kube_proxy::snapshot::Timestamp;
 use mooring_core::remediation::run::{
-    Action, Phase, Run, StepInput, Surroundings, Wanted, assess_for, step,
+    Action, Made, Phase, Run, StepInput, Surroundings, Wanted, assess_for, step,
 };
 use mooring_core::remediation::{Note, Patch};
 
@@ -27,6 +27,8 @@ pub(crate) struct Bed {
     /// A second operator looks that many seconds late, and believes to be the leader.
     pub(crate) late: Option<usize>,
     observing_since: i64,
+    /// What the operator that is not late remembers.
+    made: Vec<Made>,
     past: VecDeque<(Look, (Option<Run>, u32))>,
 }
 
@@ -45,6 +47,7 @@ impl Bed {
             acts: 0,
             kills: Vec::new(),
             late: None,
+            made: Vec::new(),
             past: VecDeque::new(),
         }
     }
@@ -86,12 +89,15 @@ impl Bed {
             self.past.push_back((look.clone(), self.stored.clone()));
             if self.past.len() > late {
                 let (look, stored) = self.past.pop_front().expect("an old look");
+                let remembered = std::mem::take(&mut self.made);
                 self.operate(&look, stored);
+                self.made = remembered;
             }
         }
         let stored = self.stored.clone();
         if !self.operate(&look, stored) {
             self.observing_since = self.world.now;
+            self.made.clear();
         }
         self.world.tick();
         self.check();
@@ -138,6 +144,7 @@ impl Bed {
             nodes: &look.nodes,
             surroundings: &self.surroundings,
             run: run.as_ref(),
+            made: &self.made,
             now: Timestamp::from_unix_seconds(self.world.now),
             observing_since: Timestamp::from_unix_seconds(self.observing_since),
         });
@@ -166,7 +173,13 @@ impl Bed {
             }
             match action {
                 Action::Patch(patch) => {
-                    self.world.patch(patch);
+                    if self.world.patch(patch) {
+                        self.made.push(Made {
+                            location: patch.location.clone(),
+                            planned_on: patch.resource_version.clone(),
+                            time: Timestamp::from_unix_seconds(self.world.now),
+                        });
+                    }
                 }
                 Action::Restore(patch) => self.restore(patch),
                 Action::DeletePod(pod) => {

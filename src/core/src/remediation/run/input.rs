@@ -9,7 +9,7 @@ use crate::proxy_mode::antrea::AntreaVersion;
 use crate::remediation::finding::Assessment;
 use crate::remediation::observation::Observation;
 
-use super::state::Run;
+use super::state::{Made, Run};
 
 /// One look at everything that decides.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,8 @@ pub struct StepInput<'a> {
     pub surroundings: &'a Surroundings,
     /// The run as it is persisted.
     pub run: Option<&'a Run>,
+    /// The edits that this operator made, the last one of each key.
+    pub made: &'a [Made],
     /// Now, by the operator's clock.
     pub now: Timestamp,
     /// Since when this operator has seen the cluster without a gap: its start, or the end of the last outage of the API

@@ -35,7 +35,7 @@ pub use input::{
     Wanted, unnumbered_cni,
 };
 pub use phase::{Phase, UnknownPhase, UnknownWhy, Why};
-pub use state::{Canary, Edit, Revert, Run, Target, Trigger};
+pub use state::{Canary, Edit, Made, Revert, Run, Target, Trigger};
 pub use step::{Action, Step, assess_for, step};
 pub use undo::{Side, Undo};
 

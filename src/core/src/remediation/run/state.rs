@@ -59,6 +59,18 @@ pub struct Edit {
     pub restored: Option<Timestamp>,
 }
 
+/// An edit that this operator wrote and the API server took. It is remembered by the operator alone: where somebody takes
+/// an edit back before it was looked at, nothing in the object tells that it was ever made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// The ConfigMap and the key.
+    pub location: ConfigLocation,
+    /// The `resourceVersion` that it was planned on.
+    pub planned_on: String,
+    /// When, by the API server's clock.
+    pub time: Timestamp,
+}
+
 /// A Pod that is to be replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {

@@ -135,7 +135,7 @@ fn decide(view: &View<'_>) -> Decided {
     }
     match run.phase {
         Phase::Detected => begin::detected(view, run),
-        Phase::Planned => begin::planned(view, run),
+        Phase::Planned => written(view, run),
         Phase::Refused => begin::first(view, Some(run), Ended::Forget),
         Phase::RolledBack if view.trigger() != run.trigger => {
             begin::first(view, Some(run), Ended::Keep)
@@ -159,6 +159,18 @@ fn forbidden(view: &View<'_>, mut run: Run) -> Decided {
             Decided::rest(Some(run))
         }
         _ => Decided::rest(Some(run)),
+    }
+}
+
+/// [`Phase::Planned`]: an edit may have been made and taken back before this look.
+fn written(view: &View<'_>, mut run: Run) -> Decided {
+    for edit in &mut run.edits {
+        edit.patched = edit.patched.or(view.made(edit));
+    }
+    match view.texts(&run) {
+        Texts::OldLook => Decided::wait(run, 2),
+        Texts::Reverted(time, by) => begin::reverted(view, run, time, by),
+        _ => begin::planned(view, run),
     }
 }
 

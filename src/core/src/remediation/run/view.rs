@@ -148,6 +148,14 @@ impl<'a> View<'a> {
             )
     }
 
+    /// When this operator made the edit, if it did.
+    pub(super) fn made(&self, edit: &Edit) -> Option<Timestamp> {
+        let made = self.input.made.iter();
+        made.rev()
+            .find(|made| made.location == edit.location && made.planned_on == edit.planned_on)
+            .map(|made| made.time)
+    }
+
     /// The object is not older than the edit that was already seen in it.
     pub(super) fn is_old_look(&self, edit: &Edit) -> bool {
         let Some((map, patched)) = self.map(&edit.location).zip(edit.patched) else {
