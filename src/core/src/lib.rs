@@ -9,6 +9,7 @@ pub mod external_ip;
 pub mod guard;
 pub mod ipam;
 pub mod kube_proxy;
+pub mod liveness;
 pub mod mooring;
 pub mod node;
 pub mod placement;

@@ -1,0 +1,179 @@
+//! Messages as bytes: of one length, authenticated as a whole.
+//!
+//! ```text
+//!  0 "MOOR"   4 version 1   5 kind   6 key id   10 from   18 to   26 session   34 sequence   42 token   50 echo
+//! 58 subject, 0 where there is none   66 milliseconds, 2^32-1 for never   70 the first 16 bytes of HMAC-SHA-256 over all of it
+//! ```
+//!
+//! Numbers are big end first. Kinds are only ever added: who does not know one refuses it.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use super::keys::{Keys, TAG_BYTES};
+use super::message::{Body, Header, Message, PeerId};
+
+/// The length of every datagram, in bytes.
+pub const LENGTH: usize = TEXT + TAG_BYTES;
+
+/// What is authenticated, in bytes.
+const TEXT: usize = 70;
+const MAGIC: [u8; 4] = *b"MOOR";
+const VERSION: u8 = 1;
+const NEVER: u32 = u32::MAX;
+
+/// Why a datagram is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rejected {
+    /// Not [`LENGTH`] bytes.
+    Length,
+    /// It does not begin as one of ours does.
+    Magic,
+    /// Of another version.
+    Version,
+    /// Made with a key that is not known here: that of another cluster, or one that was taken out of use.
+    UnknownKey,
+    /// The code does not fit: forged, or damaged on the way.
+    Code,
+    /// Of a kind that is not known here.
+    Kind,
+    /// A field has a value that nobody writes.
+    Field,
+}
+
+// === impl Keys ===
+
+impl Keys {
+    /// The message as a datagram.
+    pub fn seal(&self, message: &Message) -> [u8; LENGTH] {
+        let Message { header, body } = message;
+        let (kind, subject, heard) = match body {
+            Body::Beat => (0, None, None),
+            Body::Greeting => (1, None, None),
+            Body::Ask { subject } => (2, Some(*subject), None),
+            Body::Tell { subject, heard } => (3, Some(*subject), *heard),
+        };
+        let heard = heard.map_or(NEVER, |heard| {
+            u32::try_from(heard.as_millis()).map_or(NEVER - 1, |heard| heard.min(NEVER - 1))
+        });
+        let mut bytes = [0; LENGTH];
+        let mut rest = bytes.as_mut_slice();
+        let mut put = |field: &[u8]| {
+            let (head, tail) = std::mem::take(&mut rest).split_at_mut(field.len());
+            head.copy_from_slice(field);
+            rest = tail;
+        };
+        put(&MAGIC);
+        put(&[VERSION, kind]);
+        put(&self.first().id);
+        for number in [
+            header.from.0,
+            header.to.0,
+            header.session,
+            header.sequence,
+            header.token,
+            header.echo,
+            subject.map_or(0, |subject| subject.0),
+        ] {
+            put(&number.to_be_bytes());
+        }
+        put(&heard.to_be_bytes());
+        let tag = self.first().tag(&bytes[..TEXT]);
+        bytes[TEXT..].copy_from_slice(&tag);
+        bytes
+    }
+
+    /// The message of a datagram.
+    ///
+    /// # Errors
+    /// Why it is none. Nothing in it was believed.
+    pub fn open(&self, datagram: &[u8]) -> Result<Message, Rejected> {
+        let bytes: &[u8; LENGTH] = datagram.try_into().map_err(|_| Rejected::Length)?;
+        let (text, tag) = bytes.split_at(TEXT);
+        let mut rest = text;
+        if take::<4>(&mut rest)? != MAGIC {
+            return Err(Rejected::Magic);
+        }
+        let [version, kind] = take(&mut rest)?;
+        if version != VERSION {
+            return Err(Rejected::Version);
+        }
+        let key = self.with_id(take(&mut rest)?);
+        if !key.ok_or(Rejected::UnknownKey)?.fits(text, tag) {
+            return Err(Rejected::Code);
+        }
+        let mut number = || take(&mut rest).map(u64::from_be_bytes);
+        let header = Header {
+            from: PeerId(number()?),
+            to: PeerId(number()?),
+            session: number()?,
+            sequence: number()?,
+            token: number()?,
+            echo: number()?,
+        };
+        let subject = number()?;
+        let milliseconds = u32::from_be_bytes(take(&mut rest)?);
+        let heard = (milliseconds != NEVER).then(|| Duration::from_millis(milliseconds.into()));
+        let body = match (kind, subject, heard) {
+            (0, 0, None) => Body::Beat,
+            (1, 0, None) => Body::Greeting,
+            (2, subject, None) => Body::Ask {
+                subject: PeerId(subject),
+            },
+            (3, subject, heard) => Body::Tell {
+                subject: PeerId(subject),
+                heard,
+            },
+            (0..=2, ..) => return Err(Rejected::Field),
+            _ => return Err(Rejected::Kind),
+        };
+        Ok(Message { header, body })
+    }
+}
+
+/// The next bytes.
+fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Rejected> {
+    let (head, tail) = rest.split_first_chunk().ok_or(Rejected::Length)?;
+    *rest = tail;
+    Ok(*head)
+}
+
+// === impl Rejected ===
+
+impl Rejected {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Length,
+        Self::Magic,
+        Self::Version,
+        Self::UnknownKey,
+        Self::Code,
+        Self::Kind,
+        Self::Field,
+    ];
+
+    /// The name of the reason, as logs and metrics label it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Length => "Length",
+            Self::Magic => "Magic",
+            Self::Version => "Version",
+            Self::UnknownKey => "UnknownKey",
+            Self::Code => "Code",
+            Self::Kind => "Kind",
+            Self::Field => "Field",
+        }
+    }
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Error for Rejected {}
+
+#[cfg(test)]
+mod tests;

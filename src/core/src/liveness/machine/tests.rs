@@ -1,0 +1,154 @@
+use super::*;
+use crate::liveness::{Reason, Verdict};
+
+const MS: Duration = Duration::from_millis(1);
+const START: Now = Duration::from_secs(100);
+
+const A: PeerId = PeerId(10);
+const B: PeerId = PeerId(20);
+const C: PeerId = PeerId(30);
+
+fn machine(own: PeerId, seed: u64) -> Liveness {
+    let mut machine = Liveness::new(own, seed, START);
+    machine.set_members([A, B, C], START);
+    machine
+}
+
+/// Two machines that know each other; the third node is silent.
+fn pair() -> (Liveness, Liveness) {
+    let (mut a, mut b) = (machine(A, 1), machine(B, 2));
+    let mut now = START;
+    for _ in 0..3 {
+        let mut mail = a.tick(now).send;
+        mail.extend(b.tick(now).send);
+        for _ in 0..4 {
+            let mut answers = Vec::new();
+            for message in mail {
+                match message.header.to {
+                    A => answers.extend(a.receive(&message, now).0.send),
+                    B => answers.extend(b.receive(&message, now).0.send),
+                    _ => {}
+                }
+            }
+            mail = answers;
+        }
+        now += PERIOD;
+    }
+    assert_eq!(a.judgement(B).unwrap().verdict, Verdict::Alive);
+    assert_eq!(b.judgement(A).unwrap().verdict, Verdict::Alive);
+    (a, b)
+}
+
+fn refusal(machine: &mut Liveness, message: &Message) -> Result<(), Refusal> {
+    machine.receive(message, START + 250 * MS).1
+}
+
+#[test]
+fn what_is_not_for_this_node_or_from_no_node_of_the_cluster_is_refused() {
+    let (mut a, mut b) = pair();
+    let message = b.message(A, Body::Beat);
+    let with = |change: &dyn Fn(&mut Header)| {
+        let mut message = message;
+        change(&mut message.header);
+        message
+    };
+    let to_c = with(&|header| header.to = C);
+    assert_eq!(refusal(&mut a, &to_c), Err(Refusal::NotForMe));
+    let from_a = with(&|header| header.from = A);
+    assert_eq!(refusal(&mut a, &from_a), Err(Refusal::FromMyself));
+    let from_nobody = with(&|header| header.from = PeerId(99));
+    assert_eq!(refusal(&mut a, &from_nobody), Err(Refusal::NotAMember));
+    let of_another_process = with(&|header| header.session ^= 1);
+    let of_another_process = Message {
+        header: Header {
+            echo: 1,
+            ..of_another_process.header
+        },
+        ..message
+    };
+    assert_eq!(refusal(&mut a, &of_another_process), Err(Refusal::Stranger));
+    assert_eq!(refusal(&mut a, &message), Ok(()));
+    assert_eq!(refusal(&mut a, &message), Err(Refusal::Repeated));
+}
+
+#[test]
+fn strangers_are_greeted_and_no_more_often_than_needed() {
+    let mut a = machine(A, 1);
+    let mut sent = 0;
+    for at in 0..200 {
+        // Another process each time: the worst that somebody with recordings can do.
+        let mut stranger = machine(B, 1000 + at);
+        let message = stranger.message(A, Body::Beat);
+        let (output, result) = a.receive(&message, START + at as u32 * MS);
+        assert_eq!(result, Err(Refusal::Stranger));
+        let judged = |news: &News| matches!(news, News::Judged { .. });
+        assert!(!output.news.iter().any(judged));
+        sent += output.send.len();
+    }
+    assert_eq!(sent, 4);
+    assert_eq!(a.judgement(B).unwrap().verdict, Verdict::Unknown);
+}
+
+#[test]
+fn who_is_asked_says_how_long_ago_it_heard_the_node_or_that_it_never_did() {
+    let (mut a, mut b) = pair();
+    let now = START + 260 * MS;
+    for (subject, heard) in [(A, Some(60 * MS)), (C, None), (PeerId(99), None)] {
+        let ask = a.message(B, Body::Ask { subject });
+        let (output, result) = b.receive(&ask, now);
+        assert_eq!(result, Ok(()));
+        let told: Vec<Body> = output.send.iter().map(|message| message.body).collect();
+        // By asking, the first node has just been heard.
+        let heard = heard.map(|_| Duration::ZERO);
+        assert_eq!(told, [Body::Tell { subject, heard }]);
+    }
+}
+
+#[test]
+fn a_node_that_was_never_heard_gets_two_seconds_and_then_has_to_answer_on_the_wire() {
+    let mut a = machine(A, 1);
+    let mut now = START;
+    let mut probes = 0;
+    let dead = loop {
+        now += 5 * MS;
+        let output = a.tick(now);
+        probes += output.probe.len();
+        let judged = output.news.iter().find_map(|news| match news {
+            News::Judged { judgement, .. } if judgement.is_dead() => Some(*judgement),
+            _ => None,
+        });
+        if let Some(judgement) = judged {
+            break judgement;
+        }
+        assert!(now < START + 3000 * MS, "{:?}", a.judgement(B));
+    };
+    assert!(now >= START + 2000 * MS, "{:?}", now - START);
+    assert_eq!(dead.reason, Reason::NobodyIsHeard);
+    assert!(probes >= 8, "{probes}");
+    // It was only without an agent.
+    let output = a.answered(B, now + MS);
+    assert!(matches!(
+        output.news[..],
+        [News::Judged { peer: B, judgement, .. }] if judgement.verdict == Verdict::AgentSilent
+    ));
+}
+
+#[test]
+fn members_that_stay_keep_what_is_known_of_them() {
+    let (mut a, _) = pair();
+    let now = START + 250 * MS;
+    a.set_members([A, B, C, PeerId(40)], now);
+    assert_eq!(a.judgement(B).unwrap().verdict, Verdict::Alive);
+    assert_eq!(a.judgement(PeerId(40)).unwrap().reason, Reason::NotHeardYet);
+    a.set_members([A, C], now);
+    assert_eq!(a.judgement(B), None);
+}
+
+#[test]
+fn a_node_alone_has_nothing_to_say() {
+    let mut a = Liveness::new(A, 1, START);
+    a.set_members([A], START);
+    let output = a.tick(START);
+    assert_eq!(output, Output::default());
+    assert_eq!(a.next(), START + PERIOD);
+}
