@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::bail;
-use futures::future::try_join3;
+use futures::future::join3;
 use mooring_api::service_proxy::CLUSTER;
 use mooring_api::{NodeProxyState, ServiceProxy};
 use serde::Serialize;
@@ -66,12 +66,13 @@ pub(crate) async fn run(
     out: &mut Output,
 ) -> anyhow::Result<u8> {
     let cluster = Cluster::connect(connection).await?;
-    let (proxy, states, reporting) = try_join3(
+    let (proxy, states, reporting) = join3(
         cluster.service_proxy(),
         cluster.node_proxy_states(),
         cluster.reporting_nodes(),
     )
-    .await?;
+    .await;
+    let (proxy, states, reporting) = (proxy?, states?, reporting?);
     let Some(service_proxy) = proxy else {
         bail!(
             "this cluster has no ServiceProxy named {CLUSTER}, so nothing guards it. Install Mooring's operator \

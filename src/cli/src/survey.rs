@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use futures::future::try_join3;
+use futures::future::join3;
 use mooring_core::kube_proxy::discovery::{LABELS, WorkloadKind};
 use mooring_core::kube_proxy::snapshot::{ConfigMap, DaemonSet, ObjectName, Pod};
 use mooring_core::kube_proxy::{Discovery, Replacement, discover};
@@ -25,12 +25,14 @@ pub(crate) async fn observe(
             Err(error) => Err(error),
         }
     };
-    let (sets, mut pods, nodes) = try_join3(
+    // Of several refusals the same one is shown each time, not the one that comes first.
+    let (sets, pods, nodes) = join3(
         cluster.daemon_sets(namespace),
         labelled_pods(cluster, namespace),
         nodes,
     )
-    .await?;
+    .await;
+    let (sets, mut pods, nodes) = (sets?, pods?, nodes?);
     let mut discovery = discover(&sets, &pods);
     if discovery.workloads.is_empty() {
         let found = cluster.pods(Some(namespace.unwrap_or(SYSTEM)), "").await?;
