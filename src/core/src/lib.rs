@@ -16,4 +16,5 @@ pub mod placement;
 pub mod proxy_mode;
 pub mod remediation;
 pub mod strict_arp;
+pub mod succession;
 pub mod wire;

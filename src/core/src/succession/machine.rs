@@ -1,0 +1,369 @@
+//! The machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::ipam::pool::Ownership;
+use crate::liveness::{Now, PeerId};
+
+use super::post::{Post, Term};
+
+/// How often a claim is told to a node that comes back, and how long after each other: one may get lost.
+const TELLS: u32 = 5;
+const TELL_GAP: Duration = Duration::from_millis(100);
+
+/// All addresses, seen from one node.
+#[derive(Debug, Clone)]
+pub struct Succession {
+    own: PeerId,
+    posts: BTreeMap<IpAddr, Manned>,
+    gone: BTreeSet<PeerId>,
+    /// What this node really answers for.
+    held: BTreeSet<IpAddr>,
+    tellings: BTreeMap<PeerId, Telling>,
+}
+
+/// An address, and who has it.
+#[derive(Debug, Clone)]
+struct Manned {
+    post: Post,
+    /// What is known of who has it, if not the planned node.
+    taken: Option<Claim>,
+}
+
+/// What has to be told to a node that came back.
+#[derive(Debug, Clone, Copy)]
+struct Telling {
+    left: u32,
+    next: Now,
+}
+
+/// "That node has this address since that term."
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Claim {
+    /// The address.
+    pub address: IpAddr,
+    /// Who has it.
+    pub holder: PeerId,
+    /// Since when, in moves.
+    pub term: Term,
+}
+
+/// Why this node shall have an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Deed {
+    /// The plan says so.
+    Planned,
+    /// It took it over.
+    TookOver {
+        /// From whom.
+        from: PeerId,
+    },
+}
+
+/// What is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// This node shall have an address of a node that is gone.
+    TakesOver {
+        /// Which.
+        address: IpAddr,
+        /// From whom.
+        from: PeerId,
+        /// Under which term.
+        term: Term,
+    },
+    /// This node shall not have an address any more, although the plan says so, or it had taken it over: somebody else has it.
+    Yields {
+        /// Which.
+        address: IpAddr,
+        /// To whom.
+        to: PeerId,
+        /// Both held it, as far as this node knows.
+        both_held: bool,
+    },
+    /// Somebody else let go of an address that this node has, too. Its neighbours have to hear of it once more.
+    Prevails {
+        /// Which.
+        address: IpAddr,
+        /// Over whom.
+        over: PeerId,
+    },
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Output {
+    /// Claims to be told, and to whom.
+    pub tell: Vec<(PeerId, Claim)>,
+    /// What is new.
+    pub news: Vec<News>,
+}
+
+// === impl Succession ===
+
+impl Succession {
+    /// Of a node that knows nothing yet.
+    pub fn new(own: PeerId) -> Self {
+        Self {
+            own,
+            posts: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            held: BTreeSet::new(),
+            tellings: BTreeMap::new(),
+        }
+    }
+
+    // --- what is known ---
+
+    /// All addresses, as they are planned. What was taken over under an older plan is over, also where the plan is the same
+    /// node again.
+    pub fn set_posts(&mut self, posts: impl IntoIterator<Item = Post>) -> Output {
+        let mut former = std::mem::take(&mut self.posts);
+        for post in posts {
+            let taken = former.remove(&post.address).and_then(|manned| manned.taken);
+            let taken = taken.filter(|taken| taken.term.plan >= post.plan);
+            self.posts.insert(post.address, Manned { post, taken });
+        }
+        self.decide()
+    }
+
+    /// What an earlier process of this node had taken over, from where it was written down. Call it after the first
+    /// [`Self::set_posts`].
+    pub fn restore(&mut self, claims: impl IntoIterator<Item = Claim>) {
+        for claim in claims {
+            if claim.holder == self.own
+                && let Some(manned) = self.posts.get_mut(&claim.address)
+                && claim.term > manned.term()
+                && manned.post.rank(self.own).is_some()
+            {
+                manned.taken = Some(claim);
+            }
+        }
+    }
+
+    /// What this node really answers for.
+    pub fn set_held(&mut self, held: BTreeSet<IpAddr>) {
+        self.held = held;
+    }
+
+    /// A node is gone: it is dead, or its agent is. Whether it still answers for an address shows on the wire.
+    pub fn gone(&mut self, node: PeerId) -> Output {
+        if node == self.own || !self.gone.insert(node) {
+            return Output::default();
+        }
+        self.tellings.remove(&node);
+        self.decide()
+    }
+
+    /// A node is back. It may believe to have what was taken over from it, and may be right, if it was only this node that
+    /// could not see it.
+    pub fn back(&mut self, node: PeerId, now: Now) -> Output {
+        if !self.gone.remove(&node) {
+            return Output::default();
+        }
+        for manned in self.posts.values_mut() {
+            let address = manned.post.address;
+            let taken = manned.taken.is_some_and(|taken| taken.holder == self.own);
+            // What could not be taken, as somebody went on answering for it, was not taken.
+            if taken && !self.held.contains(&address) {
+                manned.taken = None;
+            }
+        }
+        let mut output = self.decide();
+        self.tellings.insert(
+            node,
+            Telling {
+                left: TELLS,
+                next: now,
+            },
+        );
+        output.tell.extend(self.tell(now));
+        output
+    }
+
+    /// The agent of a node is another process, which may not know what the former one had.
+    pub fn restarted(&mut self, node: PeerId) -> Output {
+        for manned in self.posts.values_mut() {
+            manned.taken = manned.taken.filter(|taken| taken.holder != node);
+        }
+        self.decide()
+    }
+
+    /// Nobody has answered for an address for seconds: whoever was said to have it has not. Of use for those in
+    /// [`Self::yielded`].
+    pub fn unanswered(&mut self, address: IpAddr) -> Output {
+        if let Some(manned) = self.posts.get_mut(&address) {
+            manned.taken = manned.taken.filter(|taken| taken.holder == self.own);
+        }
+        self.decide()
+    }
+
+    /// A node says what it has.
+    pub fn receive(&mut self, claim: Claim) -> Output {
+        let mut output = Output::default();
+        let own = self.own;
+        let Some(manned) = self.posts.get_mut(&claim.address) else {
+            return output;
+        };
+        // Under a later plan, which has not come here yet, others may have it.
+        let may_have_it =
+            manned.post.rank(claim.holder).is_some() || claim.term.plan > manned.post.plan;
+        if claim.holder == own || !may_have_it {
+            return output;
+        }
+        let address = claim.address;
+        let mine = manned.holder() == own;
+        if manned.is_better(&claim) {
+            let held = self.held.contains(&address);
+            manned.taken = Some(claim);
+            if mine {
+                output.news.push(News::Yields {
+                    address,
+                    to: claim.holder,
+                    both_held: held,
+                });
+            }
+        } else if mine && self.held.contains(&address) {
+            output.tell.push((claim.holder, manned.claim()));
+            output.news.push(News::Prevails {
+                address,
+                over: claim.holder,
+            });
+        }
+        output
+    }
+
+    // --- what follows ---
+
+    /// The addresses that this node shall have, and why.
+    pub fn deeds(&self) -> impl Iterator<Item = (IpAddr, Deed)> + '_ {
+        let mine = self
+            .posts
+            .values()
+            .filter(|manned| manned.holder() == self.own);
+        mine.map(|manned| {
+            let deed = match manned.taken {
+                Some(_) if manned.post.planned != self.own => Deed::TookOver {
+                    from: manned.post.planned,
+                },
+                _ => Deed::Planned,
+            };
+            (manned.post.address, deed)
+        })
+    }
+
+    /// The addresses that the plan gives this node, and that somebody else has: the wire has to be asked for them now and
+    /// then, as claims may be out of date.
+    pub fn yielded(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let yielded = self
+            .posts
+            .values()
+            .filter(|manned| manned.post.planned == self.own && manned.holder() != self.own);
+        yielded.map(|manned| manned.post.address)
+    }
+
+    /// What this node has taken over, to be written down.
+    pub fn taken_over(&self) -> impl Iterator<Item = Claim> + '_ {
+        let taken = self.posts.values().filter_map(|manned| manned.taken);
+        taken.filter(|claim| claim.holder == self.own)
+    }
+
+    /// Who has an address, as far as this node knows.
+    pub fn holder(&self, address: IpAddr) -> Option<PeerId> {
+        Some(self.posts.get(&address)?.holder())
+    }
+
+    /// What has to be told now. Call it when [`Self::deadline`] has come.
+    pub fn tell(&mut self, now: Now) -> Vec<(PeerId, Claim)> {
+        let mut told = Vec::new();
+        let due = self
+            .tellings
+            .iter_mut()
+            .filter(|(_, telling)| telling.next <= now);
+        for (node, telling) in due {
+            telling.left -= 1;
+            telling.next = now + TELL_GAP;
+            let held = self
+                .held
+                .iter()
+                .filter_map(|address| self.posts.get(address));
+            let of_both = held
+                .filter(|manned| manned.holder() == self.own && manned.post.rank(*node).is_some());
+            told.extend(of_both.map(|manned| (*node, manned.claim())));
+        }
+        self.tellings.retain(|_, telling| telling.left > 0);
+        told
+    }
+
+    /// When [`Self::tell`] has to be called.
+    pub fn deadline(&self) -> Option<Now> {
+        self.tellings.values().map(|telling| telling.next).min()
+    }
+
+    /// Takes over what falls to this node.
+    fn decide(&mut self) -> Output {
+        let mut output = Output::default();
+        for manned in self.posts.values_mut() {
+            let holder = manned.holder();
+            let post = &manned.post;
+            if !self.gone.contains(&holder) || post.ownership == Ownership::Fenced {
+                continue;
+            }
+            let heir = post.chain().find(|node| !self.gone.contains(node));
+            if heir != Some(self.own) {
+                continue;
+            }
+            let term = manned.term().next();
+            let address = post.address;
+            manned.taken = Some(Claim {
+                address,
+                holder: self.own,
+                term,
+            });
+            output.news.push(News::TakesOver {
+                address,
+                from: holder,
+                term,
+            });
+        }
+        output
+    }
+}
+
+// === impl Manned ===
+
+impl Manned {
+    fn holder(&self) -> PeerId {
+        self.taken.map_or(self.post.planned, |taken| taken.holder)
+    }
+
+    fn term(&self) -> Term {
+        self.taken
+            .map_or(self.post.first_term(), |taken| taken.term)
+    }
+
+    fn claim(&self) -> Claim {
+        Claim {
+            address: self.post.address,
+            holder: self.holder(),
+            term: self.term(),
+        }
+    }
+
+    /// Whether that claim goes before what is known.
+    fn is_better(&self, claim: &Claim) -> bool {
+        let rank = |node| self.post.rank(node).unwrap_or(usize::MAX);
+        let key = |claim: &Claim| {
+            (
+                claim.term,
+                std::cmp::Reverse((rank(claim.holder), claim.holder)),
+            )
+        };
+        key(claim) > key(&self.claim())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+use super::*;
+
+const MS: Duration = Duration::from_millis(1);
+const START: Now = Duration::from_secs(7);
+
+const A: PeerId = PeerId(1);
+const B: PeerId = PeerId(2);
+const C: PeerId = PeerId(3);
+
+fn ip() -> IpAddr {
+    "192.0.2.1".parse().unwrap()
+}
+
+fn post(plan: u32, chain: [PeerId; 3]) -> Post {
+    Post {
+        address: ip(),
+        plan,
+        planned: chain[0],
+        heirs: chain[1..].to_vec(),
+        ownership: Ownership::Available,
+    }
+}
+
+fn node(own: PeerId) -> Succession {
+    let mut node = Succession::new(own);
+    assert_eq!(node.set_posts([post(1, [A, B, C])]), Output::default());
+    node
+}
+
+fn holding(own: PeerId) -> Succession {
+    let mut node = node(own);
+    node.set_held(BTreeSet::from([ip()]));
+    node
+}
+
+fn term(plan: u32, takeovers: u32) -> Term {
+    Term { plan, takeovers }
+}
+
+fn claim(holder: PeerId, term: Term) -> Claim {
+    Claim {
+        address: ip(),
+        holder,
+        term,
+    }
+}
+
+fn deed(node: &Succession) -> Option<Deed> {
+    node.deeds().next().map(|(_, deed)| deed)
+}
+
+/// B after it took the address over from A.
+fn successor() -> Succession {
+    let mut b = holding(B);
+    b.gone(A);
+    b
+}
+
+#[test]
+fn in_peace_the_planned_node_has_it() {
+    assert_eq!(deed(&node(A)), Some(Deed::Planned));
+    assert_eq!(deed(&node(B)), None);
+    assert_eq!(node(C).holder(ip()), Some(A));
+}
+
+#[test]
+fn the_first_heir_that_is_there_takes_over_and_nobody_else() {
+    let (mut b, mut c) = (node(B), node(C));
+    let news = b.gone(A).news;
+    assert_eq!(
+        news,
+        [News::TakesOver {
+            address: ip(),
+            from: A,
+            term: term(1, 1)
+        }]
+    );
+    assert_eq!(deed(&b), Some(Deed::TookOver { from: A }));
+    assert_eq!(c.gone(A), Output::default());
+    assert_eq!(deed(&c), None);
+    // Then the heir goes, too.
+    c.gone(B);
+    assert_eq!(deed(&c), Some(Deed::TookOver { from: A }));
+    // Told twice is told once.
+    assert_eq!(c.gone(B), Output::default());
+}
+
+#[test]
+fn a_fenced_address_is_not_taken_over() {
+    let mut b = Succession::new(B);
+    b.set_posts([Post {
+        ownership: Ownership::Fenced,
+        ..post(1, [A, B, C])
+    }]);
+    assert_eq!(b.gone(A), Output::default());
+    assert_eq!(deed(&b), None);
+}
+
+#[test]
+fn who_took_over_keeps_it_and_tells_the_one_that_comes_back() {
+    let mut b = successor();
+    let output = b.back(A, START);
+    assert_eq!(output.tell, [(A, claim(B, term(1, 1)))]);
+    assert_eq!(deed(&b), Some(Deed::TookOver { from: A }));
+    // It is told a few times, and then no more.
+    let mut told = 1;
+    let mut now = START;
+    while let Some(next) = b.deadline() {
+        assert!(next > now && next <= now + TELL_GAP);
+        now = next;
+        told += b.tell(now).len();
+        assert!(b.tell(now).is_empty());
+    }
+    assert_eq!(told, TELLS as usize);
+    let mut a = holding(A);
+    let output = a.receive(claim(B, term(1, 1)));
+    assert_eq!(
+        output.news,
+        [News::Yields {
+            address: ip(),
+            to: B,
+            both_held: true
+        }]
+    );
+    assert_eq!((deed(&a), a.holder(ip())), (None, Some(B)));
+    // The same once more is nothing new.
+    assert_eq!(a.receive(claim(B, term(1, 1))), Output::default());
+}
+
+#[test]
+fn who_yielded_takes_it_back_when_the_other_goes() {
+    let mut a = holding(A);
+    a.receive(claim(B, term(1, 1)));
+    let news = a.gone(B).news;
+    assert_eq!(
+        news,
+        [News::TakesOver {
+            address: ip(),
+            from: B,
+            term: term(1, 2)
+        }]
+    );
+    assert_eq!(deed(&a), Some(Deed::Planned));
+}
+
+#[test]
+fn of_two_that_hold_it_the_later_prevails_and_of_equals_the_first_in_order() {
+    let mut b = successor();
+    b.back(A, START);
+    let output = b.receive(claim(A, term(1, 0)));
+    assert_eq!(output.tell, [(A, claim(B, term(1, 1)))]);
+    assert_eq!(
+        output.news,
+        [News::Prevails {
+            address: ip(),
+            over: A
+        }]
+    );
+    let output = b.receive(claim(C, term(1, 1)));
+    assert!(matches!(output.news[..], [News::Prevails { over: C, .. }]));
+    let mut c = holding(C);
+    c.gone(A);
+    c.gone(B);
+    let output = c.receive(claim(B, term(1, 1)));
+    assert!(matches!(output.news[..], [News::Yields { to: B, .. }]));
+}
+
+#[test]
+fn what_was_never_held_is_given_up_when_the_node_is_back() {
+    // Its agent alone was gone: its kernel went on answering.
+    let mut b = node(B);
+    b.gone(A);
+    let output = b.back(A, START);
+    assert_eq!(output, Output::default());
+    assert_eq!(deed(&b), None);
+}
+
+#[test]
+fn a_new_plan_ends_every_take_over() {
+    let mut b = successor();
+    b.set_posts([post(2, [B, A, C])]);
+    assert_eq!(deed(&b), Some(Deed::Planned));
+    assert_eq!(b.taken_over().count(), 0);
+    let mut b = successor();
+    b.back(A, START);
+    b.set_posts([post(2, [A, B, C])]);
+    assert_eq!(deed(&b), None);
+    // While the planned node is still gone, it is taken over at once again.
+    let mut b = successor();
+    let news = b.set_posts([post(2, [A, B, C])]).news;
+    assert!(
+        matches!(news[..], [News::TakesOver { term, .. }] if term == Term { plan: 2, takeovers: 1 })
+    );
+}
+
+#[test]
+fn a_claim_under_a_plan_that_has_not_come_yet_counts() {
+    let d = PeerId(4);
+    let mut a = holding(A);
+    assert_eq!(a.receive(claim(d, term(1, 5))), Output::default());
+    let output = a.receive(claim(d, term(2, 0)));
+    assert!(matches!(
+        output.news[..],
+        [News::Yields { to: PeerId(4), .. }]
+    ));
+    // The plan comes.
+    a.set_posts([post(2, [d, A, B])]);
+    assert_eq!(a.holder(ip()), Some(d));
+}
+
+#[test]
+fn a_restarted_agent_goes_on_with_what_it_had_taken_over() {
+    let written: Vec<Claim> = successor().taken_over().collect();
+    let mut b = node(B);
+    b.restore(written.clone());
+    assert_eq!(deed(&b), Some(Deed::TookOver { from: A }));
+    // What belongs to an older plan, or to another node, is of no use.
+    let mut b = Succession::new(B);
+    b.set_posts([post(2, [A, B, C])]);
+    b.restore(written);
+    assert_eq!(deed(&b), None);
+    let mut c = node(C);
+    c.restore([claim(B, term(1, 1))]);
+    assert_eq!(deed(&c), None);
+}
+
+#[test]
+fn what_a_process_that_is_gone_had_said_is_forgotten() {
+    let mut a = holding(A);
+    a.receive(claim(B, term(1, 1)));
+    assert_eq!(a.yielded().collect::<Vec<_>>(), [ip()]);
+    a.restarted(B);
+    assert_eq!(deed(&a), Some(Deed::Planned));
+    let mut a = holding(A);
+    a.receive(claim(B, term(1, 1)));
+    a.unanswered(ip());
+    assert_eq!((deed(&a), a.yielded().count()), (Some(Deed::Planned), 0));
+    // What this node itself took over has nothing to do with either.
+    let mut b = successor();
+    b.restarted(C);
+    b.unanswered(ip());
+    assert_eq!(deed(&b), Some(Deed::TookOver { from: A }));
+}
+
+#[test]
+fn claims_about_nothing_are_nothing() {
+    let mut a = Succession::new(A);
+    assert_eq!(a.receive(claim(B, term(1, 1))), Output::default());
+    let mut a = holding(A);
+    assert_eq!(a.receive(claim(A, term(9, 9))), Output::default());
+    assert_eq!(deed(&a), Some(Deed::Planned));
+    assert_eq!(a.tell(START + 5 * MS), []);
+}

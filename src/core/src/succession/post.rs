@@ -1,0 +1,65 @@
+//! What is planned for an address.
+
+use std::net::IpAddr;
+
+use crate::ipam::pool::Ownership;
+use crate::liveness::PeerId;
+
+/// What is planned for an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Post {
+    /// The address.
+    pub address: IpAddr,
+    /// Grows whenever the planned node changes.
+    pub plan: u32,
+    /// The node that shall have it.
+    pub planned: PeerId,
+    /// Those that may have it instead, the first choice first.
+    pub heirs: Vec<PeerId>,
+    /// `ownership` of its pool. A [`Ownership::Fenced`] address is not taken over here: that needs its Lease.
+    pub ownership: Ownership,
+}
+
+/// How often an address was moved: by plan, and by take-overs since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Term {
+    /// [`Post::plan`].
+    pub plan: u32,
+    /// Take-overs under that plan.
+    pub takeovers: u32,
+}
+
+// === impl Post ===
+
+impl Post {
+    /// The planned node and its heirs, in their order.
+    pub fn chain(&self) -> impl Iterator<Item = PeerId> + '_ {
+        let heirs = self.heirs.iter().copied();
+        std::iter::once(self.planned).chain(heirs.filter(|heir| *heir != self.planned))
+    }
+
+    /// The place of a node in the order.
+    pub(super) fn rank(&self, node: PeerId) -> Option<usize> {
+        self.chain().position(|member| member == node)
+    }
+
+    /// The term of the planned node, as long as nobody has taken over.
+    pub fn first_term(&self) -> Term {
+        Term {
+            plan: self.plan,
+            takeovers: 0,
+        }
+    }
+}
+
+// === impl Term ===
+
+impl Term {
+    /// That of the next take-over.
+    pub(super) fn next(self) -> Self {
+        Self {
+            takeovers: self.takeovers.saturating_add(1),
+            ..self
+        }
+    }
+}
