@@ -12,6 +12,7 @@ pub mod kube_proxy;
 pub mod liveness;
 pub mod mooring;
 pub mod node;
+pub mod peer;
 pub mod placement;
 pub mod proxy_mode;
 pub mod remediation;

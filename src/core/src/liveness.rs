@@ -1,10 +1,9 @@
 //! Which nodes are alive, as far as this one can tell: heartbeats, witnesses and probes of the wire.
 //!
 //! ```text
-//!            datagram ─ Keys::open ─▶ Message ─┐
-//! a neighbour answered ARP or NDP ─────────────┼─▶ Liveness (a machine without a clock) ─▶ Output: messages, probes, news
-//!                                  the time ───┘                                              │
-//!                                         datagram ◀─ Keys::seal ─ Message ◀──────────────────┘
+//!                        Message ─┐
+//! a neighbour answered ARP or NDP ┼─▶ Liveness (a machine without a clock) ─▶ Output: messages, probes, news
+//!                        the time ┘
 //! ```
 //!
 //! Every node beats to a few others, its [`watchers`], which everybody computes alike from the names of the nodes; so what
@@ -17,21 +16,14 @@
 //!
 //! Nothing here decides about addresses.
 
-mod acquaintance;
-mod datagram;
 mod judgement;
-mod keys;
 mod machine;
-mod message;
 mod rhythm;
 mod ring;
 mod subject;
 
-pub use datagram::{LENGTH, Rejected};
 pub use judgement::{Judgement, Reason, Verdict};
-pub use keys::{Key, KeyError, Keys};
 pub use machine::{Liveness, News, Output, Refusal};
-pub use message::{Body, Header, Message, PeerId};
 pub use rhythm::{PERIOD, PROBE_GAP};
 pub use ring::{WATCHERS, neighbours, watchers};
 

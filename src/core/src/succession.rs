@@ -20,5 +20,6 @@
 mod machine;
 mod post;
 
+pub use crate::peer::Term;
 pub use machine::{Claim, Deed, News, Output, Succession};
-pub use post::{Post, Term};
+pub use post::Post;

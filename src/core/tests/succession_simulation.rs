@@ -14,7 +14,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use mooring_core::ipam::pool::Ownership;
-use mooring_core::liveness::{News as Seen, Now, PeerId, Verdict};
+use mooring_core::liveness::{News as Seen, Now, Verdict};
+use mooring_core::peer::PeerId;
 use mooring_core::placement::successors;
 use mooring_core::succession::{Claim, Output, Post, Succession};
 use sim::{Rng, Sim};

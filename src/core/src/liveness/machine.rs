@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::peer::{Acquaintance, Body, Header, Message, PeerId, Tokens, Worth};
+
 use super::Now;
-use super::acquaintance::{Acquaintance, Tokens, Worth};
 use super::judgement::Judgement;
-use super::message::{Body, Header, Message, PeerId};
 use super::rhythm::PERIOD;
 use super::ring;
 use super::subject::{Asked, Subject};
@@ -210,6 +210,11 @@ impl Liveness {
         output
     }
 
+    /// Something else that is to be said to a node.
+    pub fn say(&mut self, to: PeerId, body: Body) -> Message {
+        self.message(to, body)
+    }
+
     /// When to call [`Self::tick`] again.
     pub fn next(&self) -> Now {
         let subjects = self.subjects.values().map(|watched| watched.subject.next());
@@ -281,7 +286,7 @@ impl Liveness {
             self.judge(from, now, output);
         }
         match body {
-            Body::Beat | Body::Greeting => {}
+            Body::Beat | Body::Greeting | Body::Claim { .. } => {}
             Body::Ask { subject } => {
                 let watched = self.subjects.get(subject);
                 let heard = watched.and_then(|watched| watched.subject.silence(now));

@@ -1,6 +1,6 @@
 //! Who watches whom.
 
-use super::message::PeerId;
+use crate::peer::PeerId;
 
 /// How many nodes watch each node, if there are as many: what a node sends does not grow with their number.
 pub const WATCHERS: usize = 4;

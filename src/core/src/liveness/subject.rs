@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::peer::PeerId;
+
 use super::Now;
 use super::judgement::{Judgement, Reason, Verdict};
-use super::message::PeerId;
 use super::rhythm::{PERIOD, PROBE_GAP, Rhythm};
 
 /// How long a node that was never heard may take: its agent, or this one, is just starting.

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::ipam::pool::Ownership;
-use crate::liveness::{Now, PeerId};
+use crate::liveness::Now;
+use crate::peer::{PeerId, Term};
 
-use super::post::{Post, Term};
+use super::post::Post;
 
 /// How often a claim is told to a node that comes back, and how long after each other: one may get lost.
 const TELLS: u32 = 5;

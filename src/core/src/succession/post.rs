@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::ipam::pool::Ownership;
-use crate::liveness::PeerId;
+use crate::peer::{PeerId, Term};
 
 /// What is planned for an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,15 +18,6 @@ pub struct Post {
     pub heirs: Vec<PeerId>,
     /// `ownership` of its pool. A [`Ownership::Fenced`] address is not taken over here: that needs its Lease.
     pub ownership: Ownership,
-}
-
-/// How often an address was moved: by plan, and by take-overs since.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Term {
-    /// [`Post::plan`].
-    pub plan: u32,
-    /// Take-overs under that plan.
-    pub takeovers: u32,
 }
 
 // === impl Post ===
@@ -48,18 +39,6 @@ impl Post {
         Term {
             plan: self.plan,
             takeovers: 0,
-        }
-    }
-}
-
-// === impl Term ===
-
-impl Term {
-    /// That of the next take-over.
-    pub(super) fn next(self) -> Self {
-        Self {
-            takeovers: self.takeovers.saturating_add(1),
-            ..self
         }
     }
 }

@@ -5,7 +5,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::time::Duration;
 
-use mooring_core::liveness::{Liveness, Message, News, Now, Output, PeerId, Verdict};
+use mooring_core::liveness::{Liveness, News, Now, Output, Verdict};
+use mooring_core::peer::{Message, PeerId};
 
 /// The most that waits for a node that is held up.
 const QUEUE: usize = 1000;

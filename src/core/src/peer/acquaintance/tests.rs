@@ -1,5 +1,5 @@
 use super::*;
-use crate::liveness::PeerId;
+use crate::peer::PeerId;
 
 /// Two processes that talk, and everything they ever said.
 struct Talk {

@@ -2,23 +2,32 @@
 //!
 //! ```text
 //!  0 "MOOR"   4 version 1   5 kind   6 key id   10 from   18 to   26 session   34 sequence   42 token   50 echo
-//! 58 subject, 0 where there is none   66 milliseconds, 2^32-1 for never   70 the first 16 bytes of HMAC-SHA-256 over all of it
+//! 58 what it says, 24 bytes by kind   82 the first 16 bytes of HMAC-SHA-256 over all of it
+//!
+//! kind 0 Beat, 1 Greeting: nothing
+//!      2 Ask:   58 subject
+//!      3 Tell:  58 subject   66 milliseconds, 2^32-1 for never
+//!      4 Claim: 58 address, one of IPv4 as ::ffff:A.B.C.D   74 plan   78 take-overs
 //! ```
 //!
-//! Numbers are big end first. Kinds are only ever added: who does not know one refuses it.
+//! Numbers are big end first, and what is not used is 0. Kinds are only ever added: who does not know one refuses it.
 
 use std::error::Error;
 use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use super::keys::{Keys, TAG_BYTES};
-use super::message::{Body, Header, Message, PeerId};
+use super::message::{Body, Header, Message, PeerId, Term};
 
 /// The length of every datagram, in bytes.
 pub const LENGTH: usize = TEXT + TAG_BYTES;
 
+/// What a message says, in bytes.
+const CONTENT: usize = 24;
+
 /// What is authenticated, in bytes.
-const TEXT: usize = 70;
+const TEXT: usize = 58 + CONTENT;
 const MAGIC: [u8; 4] = *b"MOOR";
 const VERSION: u8 = 1;
 const NEVER: u32 = u32::MAX;
@@ -48,25 +57,12 @@ impl Keys {
     /// The message as a datagram.
     pub fn seal(&self, message: &Message) -> [u8; LENGTH] {
         let Message { header, body } = message;
-        let (kind, subject, heard) = match body {
-            Body::Beat => (0, None, None),
-            Body::Greeting => (1, None, None),
-            Body::Ask { subject } => (2, Some(*subject), None),
-            Body::Tell { subject, heard } => (3, Some(*subject), *heard),
-        };
-        let heard = heard.map_or(NEVER, |heard| {
-            u32::try_from(heard.as_millis()).map_or(NEVER - 1, |heard| heard.min(NEVER - 1))
-        });
         let mut bytes = [0; LENGTH];
         let mut rest = bytes.as_mut_slice();
-        let mut put = |field: &[u8]| {
-            let (head, tail) = std::mem::take(&mut rest).split_at_mut(field.len());
-            head.copy_from_slice(field);
-            rest = tail;
-        };
-        put(&MAGIC);
-        put(&[VERSION, kind]);
-        put(&self.first().id);
+        let (kind, content) = write(body);
+        put(&mut rest, &MAGIC);
+        put(&mut rest, &[VERSION, kind]);
+        put(&mut rest, &self.first().id);
         for number in [
             header.from.0,
             header.to.0,
@@ -74,11 +70,10 @@ impl Keys {
             header.sequence,
             header.token,
             header.echo,
-            subject.map_or(0, |subject| subject.0),
         ] {
-            put(&number.to_be_bytes());
+            put(&mut rest, &number.to_be_bytes());
         }
-        put(&heard.to_be_bytes());
+        put(&mut rest, &content);
         let tag = self.first().tag(&bytes[..TEXT]);
         bytes[TEXT..].copy_from_slice(&tag);
         bytes
@@ -112,27 +107,83 @@ impl Keys {
             token: number()?,
             echo: number()?,
         };
-        let subject = number()?;
-        let milliseconds = u32::from_be_bytes(take(&mut rest)?);
-        let heard = (milliseconds != NEVER).then(|| Duration::from_millis(milliseconds.into()));
-        let body = match (kind, subject, heard) {
-            (0, 0, None) => Body::Beat,
-            (1, 0, None) => Body::Greeting,
-            (2, subject, None) => Body::Ask {
-                subject: PeerId(subject),
-            },
-            (3, subject, heard) => Body::Tell {
-                subject: PeerId(subject),
-                heard,
-            },
-            (0..=2, ..) => return Err(Rejected::Field),
-            _ => return Err(Rejected::Kind),
-        };
+        let body = read(kind, rest)?;
         Ok(Message { header, body })
     }
 }
 
-/// The next bytes.
+/// What a message says, with its kind.
+fn write(body: &Body) -> (u8, [u8; CONTENT]) {
+    let mut bytes = [0; CONTENT];
+    let mut rest = bytes.as_mut_slice();
+    let kind = match body {
+        Body::Beat => 0,
+        Body::Greeting => 1,
+        Body::Ask { subject } => {
+            put(&mut rest, &subject.0.to_be_bytes());
+            2
+        }
+        Body::Tell { subject, heard } => {
+            let heard = heard.map_or(NEVER, |heard| {
+                u32::try_from(heard.as_millis()).map_or(NEVER - 1, |heard| heard.min(NEVER - 1))
+            });
+            put(&mut rest, &subject.0.to_be_bytes());
+            put(&mut rest, &heard.to_be_bytes());
+            3
+        }
+        Body::Claim { address, term } => {
+            let address = match address {
+                IpAddr::V4(address) => address.to_ipv6_mapped(),
+                IpAddr::V6(address) => *address,
+            };
+            put(&mut rest, &address.octets());
+            put(&mut rest, &term.plan.to_be_bytes());
+            put(&mut rest, &term.takeovers.to_be_bytes());
+            4
+        }
+    };
+    (kind, bytes)
+}
+
+fn read(kind: u8, content: &[u8]) -> Result<Body, Rejected> {
+    let mut rest = content;
+    let body = match kind {
+        0 => Body::Beat,
+        1 => Body::Greeting,
+        2 => Body::Ask {
+            subject: PeerId(u64::from_be_bytes(take(&mut rest)?)),
+        },
+        3 => {
+            let subject = PeerId(u64::from_be_bytes(take(&mut rest)?));
+            let heard = u32::from_be_bytes(take(&mut rest)?);
+            Body::Tell {
+                subject,
+                heard: (heard != NEVER).then(|| Duration::from_millis(heard.into())),
+            }
+        }
+        4 => Body::Claim {
+            address: Ipv6Addr::from(take::<16>(&mut rest)?).to_canonical(),
+            term: Term {
+                plan: u32::from_be_bytes(take(&mut rest)?),
+                takeovers: u32::from_be_bytes(take(&mut rest)?),
+            },
+        },
+        _ => return Err(Rejected::Kind),
+    };
+    if rest.iter().any(|byte| *byte != 0) {
+        return Err(Rejected::Field);
+    }
+    Ok(body)
+}
+
+/// Puts the next bytes.
+fn put(rest: &mut &mut [u8], field: &[u8]) {
+    let (head, tail) = std::mem::take(rest).split_at_mut(field.len());
+    head.copy_from_slice(field);
+    *rest = tail;
+}
+
+/// Takes the next bytes.
 fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Rejected> {
     let (head, tail) = rest.split_first_chunk().ok_or(Rejected::Length)?;
     *rest = tail;

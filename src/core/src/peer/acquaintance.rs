@@ -8,7 +8,7 @@ use super::message::Header;
 
 /// A peer, as far as messages go.
 #[derive(Debug, Clone)]
-pub(super) struct Acquaintance {
+pub(crate) struct Acquaintance {
     /// Its process, once that has echoed my token.
     known: Option<Process>,
     /// What it shall echo.
@@ -35,7 +35,7 @@ struct Process {
 
 /// What a message is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Worth {
+pub(crate) enum Worth {
     /// From the process that is known.
     New {
         /// So many right before it have not come yet.
@@ -58,7 +58,7 @@ pub(super) enum Worth {
 // === impl Acquaintance ===
 
 impl Acquaintance {
-    pub(super) fn new(token: u64) -> Self {
+    pub(crate) fn new(token: u64) -> Self {
         Self {
             known: None,
             token,
@@ -69,7 +69,7 @@ impl Acquaintance {
     }
 
     /// What the message is worth; `fresh` gives tokens that were never given before.
-    pub(super) fn receive(&mut self, header: &Header, fresh: &mut Tokens) -> Worth {
+    pub(crate) fn receive(&mut self, header: &Header, fresh: &mut Tokens) -> Worth {
         if let Some(process) = &mut self.known
             && process.session == header.session
         {
@@ -99,12 +99,12 @@ impl Acquaintance {
     }
 
     /// It is known.
-    pub(super) fn is_known(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         self.known.is_some()
     }
 
     /// The numbers of my next message: sequence, token, echo.
-    pub(super) fn next(&mut self) -> (u64, u64, u64) {
+    pub(crate) fn next(&mut self) -> (u64, u64, u64) {
         self.sent += 1;
         (self.sent, self.token, self.echo)
     }
@@ -148,15 +148,15 @@ impl Process {
 
 /// Numbers that do not come again: a permutation of all numbers (SplitMix64), from a start that each process draws.
 #[derive(Debug, Clone)]
-pub(super) struct Tokens(u64);
+pub(crate) struct Tokens(u64);
 
 impl Tokens {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// Never 0, which means that there is none.
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         loop {
             self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
             let mut token = self.0;

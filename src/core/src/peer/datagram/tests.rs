@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::liveness::{KeyError, PeerId};
+use crate::peer::{KeyError, PeerId};
 
 fn key(first: u8) -> [u8; 32] {
     std::array::from_fn(|at| first.wrapping_add(at as u8))
@@ -25,6 +25,10 @@ fn message(body: Body) -> Message {
     }
 }
 
+fn any_address() -> impl Strategy<Value = IpAddr> {
+    any::<IpAddr>().prop_map(|address| address.to_canonical())
+}
+
 fn any_message() -> impl Strategy<Value = Message> {
     let subject = any::<u64>().prop_map(PeerId);
     let heard =
@@ -34,6 +38,10 @@ fn any_message() -> impl Strategy<Value = Message> {
         Just(Body::Greeting),
         subject.clone().prop_map(|subject| Body::Ask { subject }),
         (subject, heard).prop_map(|(subject, heard)| Body::Tell { subject, heard }),
+        (any_address(), any::<(u32, u32)>()).prop_map(|(address, (plan, takeovers))| Body::Claim {
+            address,
+            term: Term { plan, takeovers },
+        }),
     ];
     (any::<[u64; 6]>(), body).prop_map(|([from, to, session, sequence, token, echo], body)| {
         Message {
@@ -67,9 +75,8 @@ fn a_beat_is_these_bytes() {
             "0000000000000004",
             "0000000000000005",
             "0000000000000006",
-            "0000000000000000",
-            "ffffffff",
-            "11337bb7856c58b0c5429a6c57e29c85",
+            "000000000000000000000000000000000000000000000000",
+            "e8d4362316475c979f50277f0c23a7af",
         )
     );
 }
@@ -132,9 +139,10 @@ fn a_field_that_nobody_writes_is_refused_although_the_code_fits() {
     };
     assert_eq!(sealed(&|_| {}), Ok(message(Body::Beat)));
     assert_eq!(sealed(&|bytes| bytes[4] = 2), Err(Rejected::Version));
-    assert_eq!(sealed(&|bytes| bytes[5] = 4), Err(Rejected::Kind));
+    assert_eq!(sealed(&|bytes| bytes[5] = 5), Err(Rejected::Kind));
     assert_eq!(sealed(&|bytes| bytes[60] = 1), Err(Rejected::Field));
-    assert_eq!(sealed(&|bytes| bytes[66] = 0), Err(Rejected::Field));
+    let ask = |bytes: &mut [u8]| (bytes[5], bytes[66]) = (2, 1);
+    assert_eq!(sealed(&ask), Err(Rejected::Field));
     assert_eq!(sealed(&|bytes| bytes[0] = 0), Err(Rejected::Magic));
     assert_eq!(sealed(&|bytes| bytes[6] ^= 1), Err(Rejected::UnknownKey));
 }

@@ -1,6 +1,7 @@
 //! What agents say to each other.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
@@ -38,7 +39,7 @@ pub struct Header {
 /// What a message says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Body {
-    /// "I am alive", every [`super::PERIOD`], to a watcher.
+    /// "I am alive", every [`crate::liveness::PERIOD`], to a watcher.
     Beat,
     /// "Here is my token": now and then to those who may have to be asked, and to strangers.
     Greeting,
@@ -54,6 +55,35 @@ pub enum Body {
         /// How long ago its last beat was heard, in whole milliseconds; `None`: never.
         heard: Option<Duration>,
     },
+    /// "I have that address."
+    Claim {
+        /// Which.
+        address: IpAddr,
+        /// Since which move.
+        term: Term,
+    },
+}
+
+/// How often an address was moved: by plan, and by take-overs since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Term {
+    /// The number of the plan.
+    pub plan: u32,
+    /// Take-overs under that plan.
+    pub takeovers: u32,
+}
+
+// === impl Term ===
+
+impl Term {
+    /// That of the next take-over.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self {
+            takeovers: self.takeovers.saturating_add(1),
+            ..self
+        }
+    }
 }
 
 // === impl PeerId ===
