@@ -3,9 +3,12 @@
 //! ```text
 //! Posts (the plan, as last known) ─┐
 //! who is gone, who is back ────────┼─▶ Succession ─┬─▶ the addresses that this node shall have, and why
-//! claims of others ────────────────┤               ├─▶ claims to others
+//! words of others ─────────────────┤               ├─▶ words to others
 //! what this node really holds ─────┘               └─▶ news
 //! ```
+//!
+//! Each node watches only a few others; of the rest it learns by the word of those who watch them, and only if something
+//! falls to it.
 //!
 //! An address has a planned node and heirs in an order that everybody knows. The first of them that is not gone has it.
 //! Whoever took it over keeps it when the planned node comes back: the plan may follow later, or call it back.
@@ -21,5 +24,5 @@ mod machine;
 mod post;
 
 pub use crate::peer::Term;
-pub use machine::{Claim, Deed, News, Output, Succession};
+pub use machine::{Claim, Deed, News, Output, Succession, Word};
 pub use post::Post;

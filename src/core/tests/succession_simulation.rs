@@ -17,7 +17,7 @@ use mooring_core::ipam::pool::Ownership;
 use mooring_core::liveness::{News as Seen, Now, Verdict};
 use mooring_core::peer::PeerId;
 use mooring_core::placement::successors;
-use mooring_core::succession::{Claim, Output, Post, Succession};
+use mooring_core::succession::{Output, Post, Succession, Word};
 use sim::{Rng, Sim};
 
 const STEP: Duration = Duration::from_millis(5);
@@ -46,7 +46,9 @@ struct Fleet {
     sim: Sim,
     minds: Vec<Option<Mind>>,
     posts: Vec<Post>,
-    mail: Vec<(usize, usize, Claim)>,
+    mail: Vec<(usize, usize, Word)>,
+    /// Words said so far.
+    words: usize,
     /// How much of what liveness said was taken in.
     heard: usize,
     /// Since when two that reach each other answer for one address.
@@ -76,6 +78,7 @@ impl Fleet {
             minds: (0..count).map(|_| None).collect(),
             sim,
             mail: Vec::new(),
+            words: 0,
             heard: 0,
             doubled: BTreeMap::new(),
             longest: Duration::ZERO,
@@ -137,6 +140,7 @@ impl Fleet {
     fn listen(&mut self) {
         let news = self.sim.told[self.heard..].to_vec();
         self.heard = self.sim.told.len();
+        let now = self.sim.now;
         for told in news {
             let Some(mind) = &mut self.minds[told.observer] else {
                 continue;
@@ -145,8 +149,8 @@ impl Fleet {
                 Seen::Judged {
                     peer, judgement, ..
                 } => match judgement.verdict {
-                    Verdict::Dead | Verdict::AgentSilent => mind.succession.gone(peer),
-                    Verdict::Alive => mind.succession.back(peer, self.sim.now),
+                    Verdict::Dead | Verdict::AgentSilent => mind.succession.gone(peer, now),
+                    Verdict::Alive => mind.succession.back(peer, now),
                     Verdict::Unknown | Verdict::Suspected => Output::default(),
                 },
                 Seen::HeldUp { missed } => {
@@ -164,21 +168,25 @@ impl Fleet {
     }
 
     fn post(&mut self, from: usize, output: Output) {
-        for (to, claim) in output.tell {
+        for (to, word) in output.tell {
             let to = self.sim.index_of(to);
-            self.mail.push((from, to, claim));
+            self.words += 1;
+            self.mail.push((from, to, word));
         }
     }
 
     fn deliver(&mut self) {
-        for (from, to, claim) in std::mem::take(&mut self.mail) {
+        for (from, to, word) in std::mem::take(&mut self.mail) {
             if self.sim.is_held(to) {
-                self.mail.push((from, to, claim));
+                self.mail.push((from, to, word));
             } else if !self.sim.cut.contains(&(from, to))
                 && !self.sim.blocked.contains(&(from, to))
                 && let Some(mind) = &mut self.minds[to]
             {
-                let output = mind.succession.receive(claim);
+                let output = match word {
+                    Word::Has(claim) => mind.succession.receive(claim),
+                    Word::Gone(node) => mind.succession.told_gone(node, self.sim.now),
+                };
                 self.post(to, output);
             }
         }
@@ -231,12 +239,8 @@ impl Fleet {
             }
         }
         mind.succession.set_held(mind.held.clone());
-        let told = mind.succession.tell(now);
+        let output = mind.succession.tell(now);
         self.minds[node] = Some(mind);
-        let output = Output {
-            tell: told,
-            news: Vec::new(),
-        };
         self.post(node, output);
     }
 
@@ -335,6 +339,40 @@ fn after_a_power_cut_every_address_is_back_in_a_third_of_a_second() {
         "power cut: {} addresses, silent for {median:.0} ms in the median, {p99:.0} ms p99",
         times.len()
     );
+    assert!(median <= 300.0 && p99 <= 500.0, "{median} {p99}");
+}
+
+#[test]
+fn heirs_that_do_not_watch_the_dead_node_are_told() {
+    let mut times = Vec::new();
+    for seed in 0..4 {
+        let mut fleet = Fleet::new(24, 48, seed);
+        let victim = fleet.holders(fleet.posts[0].address)[0];
+        let mut lost: Vec<IpAddr> = fleet.posts.iter().map(|post| post.address).collect();
+        lost.retain(|ip| fleet.holders(*ip) == [victim]);
+        let (cut, words) = (fleet.sim.now, fleet.words);
+        fleet.power_off(victim);
+        while !lost.is_empty() {
+            fleet.pass(STEP);
+            let taken = fleet.sim.now - cut;
+            assert!(taken < SECOND, "seed {seed}: {lost:?}");
+            lost.retain(|ip| {
+                let gone = fleet.holders(*ip).is_empty();
+                if !gone {
+                    times.push(taken);
+                }
+                gone
+            });
+        }
+        let words = fleet.words - words;
+        assert!(words <= 4 * 48, "seed {seed}: {words} words");
+        fleet.start(victim);
+        fleet.pass(6 * SECOND);
+        fleet.check_one_holder(&format!("seed {seed}, in the end"));
+        assert_eq!(fleet.longest, Duration::ZERO, "seed {seed}: two answered");
+    }
+    let (median, p99) = (milliseconds(&mut times, 50), milliseconds(&mut times, 99));
+    println!("power cut, 24 nodes: silent for {median:.0} ms in the median, {p99:.0} ms p99");
     assert!(median <= 300.0 && p99 <= 500.0, "{median} {p99}");
 }
 

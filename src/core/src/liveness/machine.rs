@@ -32,6 +32,8 @@ pub struct Liveness {
     peers: BTreeMap<PeerId, Peer>,
     /// All other nodes of the cluster, in ascending order.
     members: Vec<PeerId>,
+    /// The same with this one.
+    everybody: Vec<PeerId>,
     watchers: Vec<PeerId>,
     /// Whom this node may have to ask, or who may have to ask it, but for those that get its beats anyway.
     greeted: Vec<PeerId>,
@@ -119,6 +121,7 @@ impl Liveness {
             tokens,
             peers: BTreeMap::new(),
             members: Vec::new(),
+            everybody: Vec::new(),
             watchers: Vec::new(),
             greeted: Vec::new(),
             subjects: BTreeMap::new(),
@@ -140,11 +143,12 @@ impl Liveness {
         self.watchers = ring::watchers(self.own, &self.members);
         self.greeted = ring::neighbours(self.own, &self.members);
         self.greeted.retain(|id| !self.watchers.contains(id));
-        let mut everybody = self.members.clone();
-        everybody.insert(everybody.partition_point(|id| *id < self.own), self.own);
+        self.everybody = self.members.clone();
+        let place = self.everybody.partition_point(|id| *id < self.own);
+        self.everybody.insert(place, self.own);
         let mut former = std::mem::take(&mut self.subjects);
         for id in ring::subjects(self.own, &self.members) {
-            let mut witnesses = ring::watchers(id, &everybody);
+            let mut witnesses = ring::watchers(id, &self.everybody);
             witnesses.retain(|witness| *witness != self.own);
             let known = former.remove(&id).map(|watched| watched.subject);
             let watched = Watched {
@@ -208,6 +212,11 @@ impl Liveness {
         }
         self.due = Some(self.next());
         output
+    }
+
+    /// Whether the one watches the other, so that its word on it counts.
+    pub fn watches(&self, watcher: PeerId, subject: PeerId) -> bool {
+        ring::watchers(subject, &self.everybody).contains(&watcher)
     }
 
     /// Something else that is to be said to a node.
@@ -286,7 +295,7 @@ impl Liveness {
             self.judge(from, now, output);
         }
         match body {
-            Body::Beat | Body::Greeting | Body::Claim { .. } => {}
+            Body::Beat | Body::Greeting | Body::Claim { .. } | Body::Gone { .. } => {}
             Body::Ask { subject } => {
                 let watched = self.subjects.get(subject);
                 let heard = watched.and_then(|watched| watched.subject.silence(now));

@@ -8,6 +8,7 @@
 //!      2 Ask:   58 subject
 //!      3 Tell:  58 subject   66 milliseconds, 2^32-1 for never
 //!      4 Claim: 58 address, one of IPv4 as ::ffff:A.B.C.D   74 plan   78 take-overs
+//!      5 Gone:  58 subject
 //! ```
 //!
 //! Numbers are big end first, and what is not used is 0. Kinds are only ever added: who does not know one refuses it.
@@ -141,6 +142,10 @@ fn write(body: &Body) -> (u8, [u8; CONTENT]) {
             put(&mut rest, &term.takeovers.to_be_bytes());
             4
         }
+        Body::Gone { subject } => {
+            put(&mut rest, &subject.0.to_be_bytes());
+            5
+        }
     };
     (kind, bytes)
 }
@@ -167,6 +172,9 @@ fn read(kind: u8, content: &[u8]) -> Result<Body, Rejected> {
                 plan: u32::from_be_bytes(take(&mut rest)?),
                 takeovers: u32::from_be_bytes(take(&mut rest)?),
             },
+        },
+        5 => Body::Gone {
+            subject: PeerId(u64::from_be_bytes(take(&mut rest)?)),
         },
         _ => return Err(Rejected::Kind),
     };

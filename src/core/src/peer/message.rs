@@ -62,6 +62,11 @@ pub enum Body {
         /// Since which move.
         term: Term,
     },
+    /// "I watch that node, and it is gone: see whether something of it falls to you."
+    Gone {
+        /// Which.
+        subject: PeerId,
+    },
 }
 
 /// How often an address was moved: by plan, and by take-overs since.

@@ -14,12 +14,17 @@ use super::post::Post;
 const TELLS: u32 = 5;
 const TELL_GAP: Duration = Duration::from_millis(100);
 
+/// How often the heirs of a node that is gone are told so by those who watch it, and for how long one of them believes it.
+const GONE_GAP: Duration = Duration::from_secs(1);
+const GONE_LASTS: Duration = Duration::from_millis(3_500);
+
 /// All addresses, seen from one node.
 #[derive(Debug, Clone)]
 pub struct Succession {
     own: PeerId,
     posts: BTreeMap<IpAddr, Manned>,
-    gone: BTreeSet<PeerId>,
+    /// Nodes that are gone, and who says so.
+    gone: BTreeMap<PeerId, Source>,
     /// What this node really answers for.
     held: BTreeSet<IpAddr>,
     tellings: BTreeMap<PeerId, Telling>,
@@ -31,6 +36,15 @@ struct Manned {
     post: Post,
     /// What is known of who has it, if not the planned node.
     taken: Option<Claim>,
+}
+
+/// Who says that a node is gone.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    /// This node, which watches it, and tells the heirs again then.
+    Seen { tell: Now },
+    /// Those who do, until then.
+    Told { until: Now },
 }
 
 /// What has to be told to a node that came back.
@@ -49,6 +63,15 @@ pub struct Claim {
     pub holder: PeerId,
     /// Since when, in moves.
     pub term: Term,
+}
+
+/// Something to be told to another node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Word {
+    /// That node has that address.
+    Has(Claim),
+    /// That node is gone.
+    Gone(PeerId),
 }
 
 /// Why this node shall have an address.
@@ -96,8 +119,8 @@ pub enum News {
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Output {
-    /// Claims to be told, and to whom.
-    pub tell: Vec<(PeerId, Claim)>,
+    /// What is to be told, and to whom.
+    pub tell: Vec<(PeerId, Word)>,
     /// What is new.
     pub news: Vec<News>,
 }
@@ -110,7 +133,7 @@ impl Succession {
         Self {
             own,
             posts: BTreeMap::new(),
-            gone: BTreeSet::new(),
+            gone: BTreeMap::new(),
             held: BTreeSet::new(),
             tellings: BTreeMap::new(),
         }
@@ -149,19 +172,45 @@ impl Succession {
         self.held = held;
     }
 
-    /// A node is gone: it is dead, or its agent is. Whether it still answers for an address shows on the wire.
-    pub fn gone(&mut self, node: PeerId) -> Output {
-        if node == self.own || !self.gone.insert(node) {
+    /// A node that this one watches is gone: it is dead, or its agent is. Whether it still answers for an address shows on the
+    /// wire.
+    pub fn gone(&mut self, node: PeerId, now: Now) -> Output {
+        if node == self.own || matches!(self.gone.get(&node), Some(Source::Seen { .. })) {
             return Output::default();
         }
         self.tellings.remove(&node);
+        self.gone.insert(
+            node,
+            Source::Seen {
+                tell: now + GONE_GAP,
+            },
+        );
+        let mut output = self.decide();
+        output.tell.extend(self.warnings(node));
+        output
+    }
+
+    /// Another node, which watches that one, says that it is gone.
+    pub fn told_gone(&mut self, node: PeerId, now: Now) -> Output {
+        let until = now + GONE_LASTS;
+        match self.gone.get_mut(&node) {
+            Some(Source::Seen { .. }) => return Output::default(),
+            Some(Source::Told { until: known }) => {
+                *known = until;
+                return Output::default();
+            }
+            None if node == self.own => return Output::default(),
+            None => {}
+        }
+        self.tellings.remove(&node);
+        self.gone.insert(node, Source::Told { until });
         self.decide()
     }
 
     /// A node is back. It may believe to have what was taken over from it, and may be right, if it was only this node that
     /// could not see it.
     pub fn back(&mut self, node: PeerId, now: Now) -> Output {
-        if !self.gone.remove(&node) {
+        if self.gone.remove(&node).is_none() {
             return Output::default();
         }
         for manned in self.posts.values_mut() {
@@ -180,7 +229,7 @@ impl Succession {
                 next: now,
             },
         );
-        output.tell.extend(self.tell(now));
+        output.tell.extend(self.tell(now).tell);
         output
     }
 
@@ -227,7 +276,7 @@ impl Succession {
                 });
             }
         } else if mine && self.held.contains(&address) {
-            output.tell.push((claim.holder, manned.claim()));
+            output.tell.push((claim.holder, Word::Has(manned.claim())));
             output.news.push(News::Prevails {
                 address,
                 over: claim.holder,
@@ -276,9 +325,31 @@ impl Succession {
         Some(self.posts.get(&address)?.holder())
     }
 
-    /// What has to be told now. Call it when [`Self::deadline`] has come.
-    pub fn tell(&mut self, now: Now) -> Vec<(PeerId, Claim)> {
-        let mut told = Vec::new();
+    /// What has to be told now, and what is not believed any more. Call it when [`Self::deadline`] has come.
+    pub fn tell(&mut self, now: Now) -> Output {
+        let mut output = Output::default();
+        let over = self
+            .gone
+            .iter()
+            .filter(|(_, source)| matches!(source, Source::Told { until } if *until <= now));
+        let over: Vec<PeerId> = over.map(|(node, _)| *node).collect();
+        for node in over {
+            let back = self.back(node, now);
+            output.tell.extend(back.tell);
+            output.news.extend(back.news);
+        }
+        let mut due = Vec::new();
+        for (node, source) in &mut self.gone {
+            if let Source::Seen { tell } = source
+                && *tell <= now
+            {
+                *tell = now + GONE_GAP;
+                due.push(*node);
+            }
+        }
+        for node in due {
+            output.tell.extend(self.warnings(node));
+        }
         let due = self
             .tellings
             .iter_mut()
@@ -292,15 +363,38 @@ impl Succession {
                 .filter_map(|address| self.posts.get(address));
             let of_both = held
                 .filter(|manned| manned.holder() == self.own && manned.post.rank(*node).is_some());
-            told.extend(of_both.map(|manned| (*node, manned.claim())));
+            output
+                .tell
+                .extend(of_both.map(|manned| (*node, Word::Has(manned.claim()))));
         }
         self.tellings.retain(|_, telling| telling.left > 0);
-        told
+        output
     }
 
     /// When [`Self::tell`] has to be called.
     pub fn deadline(&self) -> Option<Now> {
-        self.tellings.values().map(|telling| telling.next).min()
+        let gone = self.gone.values().map(|source| match source {
+            Source::Seen { tell } => *tell,
+            Source::Told { until } => *until,
+        });
+        let tellings = self.tellings.values().map(|telling| telling.next);
+        gone.chain(tellings).min()
+    }
+
+    /// Those to whom something of a node that is gone falls, told so.
+    fn warnings(&self, gone: PeerId) -> Vec<(PeerId, Word)> {
+        let lost = self.posts.values().filter(|manned| manned.holder() == gone);
+        let heirs = lost.filter_map(|manned| self.heir(&manned.post));
+        let heirs: BTreeSet<PeerId> = heirs.filter(|heir| *heir != self.own).collect();
+        heirs
+            .into_iter()
+            .map(|heir| (heir, Word::Gone(gone)))
+            .collect()
+    }
+
+    /// The first in the order that is not gone.
+    fn heir(&self, post: &Post) -> Option<PeerId> {
+        post.chain().find(|node| !self.gone.contains_key(node))
     }
 
     /// Takes over what falls to this node.
@@ -309,10 +403,10 @@ impl Succession {
         for manned in self.posts.values_mut() {
             let holder = manned.holder();
             let post = &manned.post;
-            if !self.gone.contains(&holder) || post.ownership == Ownership::Fenced {
+            if !self.gone.contains_key(&holder) || post.ownership == Ownership::Fenced {
                 continue;
             }
-            let heir = post.chain().find(|node| !self.gone.contains(node));
+            let heir = post.chain().find(|node| !self.gone.contains_key(node));
             if heir != Some(self.own) {
                 continue;
             }

@@ -37,6 +37,7 @@ fn any_message() -> impl Strategy<Value = Message> {
         Just(Body::Beat),
         Just(Body::Greeting),
         subject.clone().prop_map(|subject| Body::Ask { subject }),
+        subject.clone().prop_map(|subject| Body::Gone { subject }),
         (subject, heard).prop_map(|(subject, heard)| Body::Tell { subject, heard }),
         (any_address(), any::<(u32, u32)>()).prop_map(|(address, (plan, takeovers))| Body::Claim {
             address,
@@ -139,7 +140,7 @@ fn a_field_that_nobody_writes_is_refused_although_the_code_fits() {
     };
     assert_eq!(sealed(&|_| {}), Ok(message(Body::Beat)));
     assert_eq!(sealed(&|bytes| bytes[4] = 2), Err(Rejected::Version));
-    assert_eq!(sealed(&|bytes| bytes[5] = 5), Err(Rejected::Kind));
+    assert_eq!(sealed(&|bytes| bytes[5] = 6), Err(Rejected::Kind));
     assert_eq!(sealed(&|bytes| bytes[60] = 1), Err(Rejected::Field));
     let ask = |bytes: &mut [u8]| (bytes[5], bytes[66]) = (2, 1);
     assert_eq!(sealed(&ask), Err(Rejected::Field));

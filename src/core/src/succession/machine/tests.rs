@@ -52,7 +52,7 @@ fn deed(node: &Succession) -> Option<Deed> {
 /// B after it took the address over from A.
 fn successor() -> Succession {
     let mut b = holding(B);
-    b.gone(A);
+    b.gone(A, START);
     b
 }
 
@@ -66,7 +66,7 @@ fn in_peace_the_planned_node_has_it() {
 #[test]
 fn the_first_heir_that_is_there_takes_over_and_nobody_else() {
     let (mut b, mut c) = (node(B), node(C));
-    let news = b.gone(A).news;
+    let news = b.gone(A, START).news;
     assert_eq!(
         news,
         [News::TakesOver {
@@ -76,13 +76,17 @@ fn the_first_heir_that_is_there_takes_over_and_nobody_else() {
         }]
     );
     assert_eq!(deed(&b), Some(Deed::TookOver { from: A }));
-    assert_eq!(c.gone(A), Output::default());
+    let output = c.gone(A, START);
+    assert_eq!(
+        (output.tell, output.news),
+        (vec![(B, Word::Gone(A))], vec![])
+    );
     assert_eq!(deed(&c), None);
     // Then the heir goes, too.
-    c.gone(B);
+    c.gone(B, START);
     assert_eq!(deed(&c), Some(Deed::TookOver { from: A }));
     // Told twice is told once.
-    assert_eq!(c.gone(B), Output::default());
+    assert_eq!(c.gone(B, START), Output::default());
 }
 
 #[test]
@@ -92,7 +96,7 @@ fn a_fenced_address_is_not_taken_over() {
         ownership: Ownership::Fenced,
         ..post(1, [A, B, C])
     }]);
-    assert_eq!(b.gone(A), Output::default());
+    assert_eq!(b.gone(A, START), Output::default());
     assert_eq!(deed(&b), None);
 }
 
@@ -100,7 +104,7 @@ fn a_fenced_address_is_not_taken_over() {
 fn who_took_over_keeps_it_and_tells_the_one_that_comes_back() {
     let mut b = successor();
     let output = b.back(A, START);
-    assert_eq!(output.tell, [(A, claim(B, term(1, 1)))]);
+    assert_eq!(output.tell, [(A, Word::Has(claim(B, term(1, 1))))]);
     assert_eq!(deed(&b), Some(Deed::TookOver { from: A }));
     // It is told a few times, and then no more.
     let mut told = 1;
@@ -108,8 +112,8 @@ fn who_took_over_keeps_it_and_tells_the_one_that_comes_back() {
     while let Some(next) = b.deadline() {
         assert!(next > now && next <= now + TELL_GAP);
         now = next;
-        told += b.tell(now).len();
-        assert!(b.tell(now).is_empty());
+        told += b.tell(now).tell.len();
+        assert_eq!(b.tell(now), Output::default());
     }
     assert_eq!(told, TELLS as usize);
     let mut a = holding(A);
@@ -131,7 +135,7 @@ fn who_took_over_keeps_it_and_tells_the_one_that_comes_back() {
 fn who_yielded_takes_it_back_when_the_other_goes() {
     let mut a = holding(A);
     a.receive(claim(B, term(1, 1)));
-    let news = a.gone(B).news;
+    let news = a.gone(B, START).news;
     assert_eq!(
         news,
         [News::TakesOver {
@@ -148,7 +152,7 @@ fn of_two_that_hold_it_the_later_prevails_and_of_equals_the_first_in_order() {
     let mut b = successor();
     b.back(A, START);
     let output = b.receive(claim(A, term(1, 0)));
-    assert_eq!(output.tell, [(A, claim(B, term(1, 1)))]);
+    assert_eq!(output.tell, [(A, Word::Has(claim(B, term(1, 1))))]);
     assert_eq!(
         output.news,
         [News::Prevails {
@@ -159,8 +163,8 @@ fn of_two_that_hold_it_the_later_prevails_and_of_equals_the_first_in_order() {
     let output = b.receive(claim(C, term(1, 1)));
     assert!(matches!(output.news[..], [News::Prevails { over: C, .. }]));
     let mut c = holding(C);
-    c.gone(A);
-    c.gone(B);
+    c.gone(A, START);
+    c.gone(B, START);
     let output = c.receive(claim(B, term(1, 1)));
     assert!(matches!(output.news[..], [News::Yields { to: B, .. }]));
 }
@@ -169,7 +173,7 @@ fn of_two_that_hold_it_the_later_prevails_and_of_equals_the_first_in_order() {
 fn what_was_never_held_is_given_up_when_the_node_is_back() {
     // Its agent alone was gone: its kernel went on answering.
     let mut b = node(B);
-    b.gone(A);
+    b.gone(A, START);
     let output = b.back(A, START);
     assert_eq!(output, Output::default());
     assert_eq!(deed(&b), None);
@@ -243,11 +247,40 @@ fn what_a_process_that_is_gone_had_said_is_forgotten() {
 }
 
 #[test]
+fn heirs_are_told_of_a_death_for_as_long_as_it_lasts_and_believe_it_no_longer() {
+    let (mut b, mut c) = (node(B), node(C));
+    let told = c.gone(A, START).tell;
+    assert_eq!(told, [(B, Word::Gone(A))]);
+    let news = b.told_gone(A, START).news;
+    assert!(matches!(news[..], [News::TakesOver { from: A, .. }]));
+    assert_eq!(b.told_gone(A, START + GONE_GAP), Output::default());
+    let again = START + GONE_GAP;
+    assert_eq!(c.deadline(), Some(again));
+    assert_eq!(c.tell(again).tell, [(B, Word::Gone(A))]);
+    // It held it, and keeps it when nobody says any more that the other one is gone.
+    b.set_held(BTreeSet::from([ip()]));
+    assert_eq!(b.deadline(), Some(again + GONE_LASTS));
+    let output = b.tell(again + GONE_LASTS);
+    assert!(
+        output
+            .tell
+            .iter()
+            .all(|word| *word == (A, Word::Has(claim(B, term(1, 1)))))
+    );
+    assert_eq!(deed(&b), Some(Deed::TookOver { from: A }));
+    // Its own judgement goes before what it is told.
+    let mut b = node(B);
+    b.gone(A, START);
+    b.told_gone(A, START);
+    assert_eq!(b.deadline(), Some(START + GONE_GAP));
+}
+
+#[test]
 fn claims_about_nothing_are_nothing() {
     let mut a = Succession::new(A);
     assert_eq!(a.receive(claim(B, term(1, 1))), Output::default());
     let mut a = holding(A);
     assert_eq!(a.receive(claim(A, term(9, 9))), Output::default());
     assert_eq!(deed(&a), Some(Deed::Planned));
-    assert_eq!(a.tell(START + 5 * MS), []);
+    assert_eq!(a.tell(START + 5 * MS), Output::default());
 }
