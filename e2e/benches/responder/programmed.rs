@@ -1,8 +1,12 @@
-//! When kube-proxy has programmed an address: this program, inside a node, reads the kernel's list of virtual services all the
-//! time, and says so in a datagram, over the wire on which the address is asked for.
+//! When kube-proxy has programmed an address: this program, inside a node, looks all the time for its virtual service and,
+//! as kube-proxy fills it after all virtual services, in the set of what is masqueraded. It says so in a datagram, over the
+//! wire on which the address is asked for.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, UdpSocket};
 use std::time::{Duration, Instant};
+
+use mooring_kernel::{Facility, Host, IpFamily, IpvsProtocol, LinuxHost, ServiceTarget};
 
 /// What makes this program do that.
 pub(crate) const ARGUMENT: &str = "look-for";
@@ -28,13 +32,24 @@ pub(crate) fn run(mut arguments: impl Iterator<Item = String>) {
     socket.send(READY.as_bytes()).unwrap();
     let begin = Instant::now();
     let mut looks = 1;
-    while !forwards(&std::fs::read_to_string(LIST).unwrap(), target) {
+    while !(forwards(&std::fs::read_to_string(LIST).unwrap(), target) && masquerades(target)) {
         std::thread::sleep(PAUSE);
         looks += 1;
     }
     let period = begin.elapsed() / looks;
     let said = period.as_micros().to_string();
     socket.send(said.as_bytes()).unwrap();
+}
+
+/// Until then answers of Pods on other nodes do not come back by way of this one.
+fn masquerades(ip: IpAddr) -> bool {
+    let target = ServiceTarget {
+        ip,
+        protocol: IpvsProtocol::Tcp,
+        port: 80,
+    };
+    let found = LinuxHost::new().ipset_targets(IpFamily::V4, &BTreeSet::from([target]));
+    matches!(found.unwrap(), Facility::Present(targets) if !targets.is_empty())
 }
 
 /// A virtual service is a line, and its destinations are the lines that follow, each with an arrow.
