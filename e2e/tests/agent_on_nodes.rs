@@ -16,7 +16,7 @@ const ONLY_HERE: usize = 4;
 
 #[test]
 fn the_thread_that_answers_goes_on_when_links_change() {
-    let tests = crate_tests::build(&["-p", "mooring-agent", "--bin", "mooring-agent"]);
+    let tests = cargo::tests(["--bin", "mooring-agent"]);
     let limit = Duration::from_secs(120);
     // A node has one core, and all that they do is wait.
     let all = "moor::tests:: --include-ignored --test-threads 16";

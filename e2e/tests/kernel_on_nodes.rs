@@ -13,7 +13,7 @@ use std::time::Duration;
 
 #[test]
 fn the_model_of_a_host_behaves_as_a_kernel_with_ipvs_does() {
-    let suite = crate_tests::build(&["-p", "mooring-kernel", "--test", "host"]);
+    let suite = cargo::tests(["--test", "host"]);
     let limit = Duration::from_secs(180);
     let passed = crate_tests::run("kernel", &suite, "--nocapture", limit);
     assert!(passed > 0);

@@ -150,13 +150,7 @@ fn samples(folder: &Path) -> Vec<std::path::PathBuf> {
 
 #[test]
 fn what_they_start_exists_and_understands_its_flags() {
-    let status = cargo::cargo()
-        .args(["build", "--quiet"])
-        .args(["-p", "mooring-operator", "-p", "mooring-agent"])
-        .status()
-        .unwrap();
-    assert!(status.success());
-    let programs = Path::new(env!("CARGO_BIN_EXE_testbed")).parent().unwrap();
+    let programs = cargo::programs();
     let version = env!("CARGO_PKG_VERSION");
     for (program, file) in [
         ("mooring-operator", "operator/deployment.yaml"),

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use cargo_metadata::Message;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use testbed::Bed;
@@ -33,27 +32,9 @@ pub(crate) struct Operator {
     pub(crate) pid: u32,
 }
 
-/// The operator as it is in this source tree, built as tests are.
+/// The operator as it is in this source tree.
 pub(crate) fn program() -> PathBuf {
-    let mut build = cargo::cargo();
-    // With the features that building everything has given its libraries.
-    build.args(["build", "--workspace", "--bin", "mooring-operator"]);
-    build.arg("--message-format=json");
-    let output = build.stderr(Stdio::inherit()).output().unwrap();
-    assert!(
-        output.status.success(),
-        "the operator does not build:\n{}",
-        String::from_utf8_lossy(&output.stdout)
-    );
-    Message::parse_stream(&output.stdout[..])
-        .find_map(|message| match message.unwrap() {
-            Message::CompilerArtifact(artifact) if artifact.target.name == "mooring-operator" => {
-                artifact.executable
-            }
-            _ => None,
-        })
-        .unwrap()
-        .into()
+    cargo::programs().join("mooring-operator")
 }
 
 // === impl Replica ===

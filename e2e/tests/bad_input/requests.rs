@@ -24,12 +24,7 @@ struct Operator {
 
 impl Operator {
     fn start(bed: &Bed) -> Self {
-        let status = cargo::cargo()
-            .args(["build", "--quiet", "-p", "mooring-operator"])
-            .status()
-            .unwrap();
-        assert!(status.success());
-        let programs = Path::new(env!("CARGO_BIN_EXE_testbed")).parent().unwrap();
+        let programs = cargo::programs();
         let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bad-requests.log");
         let output = std::fs::File::create(&log).unwrap();
         let child = bed

@@ -1,33 +1,9 @@
 //! A crate's own tests, run in a node of a light bed: its kernel has what the machine's may lack.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value;
 use testbed::Bed;
-
-use crate::cargo;
-
-/// Builds the tests that cargo calls by these words, as in `-p mooring-kernel --test host`, and returns their program.
-pub(crate) fn build(words: &[&str]) -> PathBuf {
-    let output = cargo::cargo()
-        .arg("test")
-        .args(words)
-        .args(["--no-run", "--message-format=json"])
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["profile"]["test"] == true)
-        .find_map(|message| Some(message["executable"].as_str()?.into()))
-        .unwrap()
-}
 
 /// Runs the program with these arguments in the one node of a bed that is called after the `story`. Fails if a test does, or
 /// skips what it needs; returns how many passed.

@@ -5,7 +5,7 @@
 mod kube_proxy;
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
@@ -68,15 +68,7 @@ impl Outcome {
 impl Cluster {
     /// On this bed, with the plugin of this workspace (built if it is not fresh).
     pub(crate) fn on(bed: Bed) -> Self {
-        let status = cargo::cargo()
-            .args(["build", "--quiet", "-p", "mooring-cli"])
-            .status()
-            .unwrap();
-        assert!(status.success(), "kubectl-mooring does not build");
-        let folder = Path::new(env!("CARGO_BIN_EXE_testbed"))
-            .parent()
-            .unwrap()
-            .to_owned();
+        let folder = cargo::programs();
         assert!(folder.join("kubectl-mooring").exists());
         Self { bed, folder }
     }
