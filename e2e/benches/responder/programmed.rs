@@ -14,7 +14,8 @@ pub(crate) const ARGUMENT: &str = "look-for";
 pub(crate) const READY: &str = "ready";
 
 const LIST: &str = "/proc/net/ip_vs";
-const PAUSE: Duration = Duration::from_millis(1);
+/// Between two looks. Each takes the node's one processor from kube-proxy, and questions about the set make it wait.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// When an address was seen to be programmed.
 #[derive(Debug, Clone, Copy)]
