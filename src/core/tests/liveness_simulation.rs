@@ -11,7 +11,7 @@ mod sim;
 use std::time::Duration;
 
 use mooring_core::liveness::{News, Now, Reason, Verdict};
-use sim::{Rng, Sim};
+use sim::{Rng, Sim, milliseconds};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -22,17 +22,22 @@ const SETTLED: Duration = Duration::from_secs(3);
 fn settled(count: usize, seed: u64) -> Sim {
     let mut sim = Sim::new(count, seed);
     sim.pass(SETTLED);
-    for observer in 0..count {
-        for node in 0..count {
+    check_all_alive(&sim, &format!("seed {seed}"));
+    sim.told.clear();
+    sim
+}
+
+/// Whoever watches a node thinks that it is alive.
+fn check_all_alive(sim: &Sim, what: &str) {
+    for observer in 0..sim.nodes.len() {
+        for node in 0..sim.nodes.len() {
             let verdict = sim.verdict(observer, node);
             assert!(
                 verdict.is_none_or(|verdict| verdict == Verdict::Alive),
-                "seed {seed}: n{observer} thinks n{node} is {verdict:?}"
+                "{what}: n{observer} thinks n{node} is {verdict:?}"
             );
         }
     }
-    sim.told.clear();
-    sim
 }
 
 /// When each watcher judged the node so.
@@ -61,15 +66,10 @@ fn false_deaths(sim: &Sim) -> usize {
 }
 
 fn line(what: &str, mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    let at = |share: usize| times[(times.len() - 1) * share / 100].as_secs_f64() * 1e3;
+    let [min, median, p99, max] = [0, 50, 99, 100].map(|percent| milliseconds(&mut times, percent));
     println!(
-        "{what}: {} times, min {:.0} ms, median {:.0}, p99 {:.0}, max {:.0}",
-        times.len(),
-        at(0),
-        at(50),
-        at(99),
-        at(100)
+        "{what}: {} times, min {min:.0} ms, median {median:.0}, p99 {p99:.0}, max {max:.0}",
+        times.len()
     );
     times[times.len() - 1]
 }
@@ -320,10 +320,7 @@ fn random_schedule(seed: u64) {
         match rng.below(9) {
             0 => sim.power_off(a),
             1 => {
-                sim.boot(a);
-                if !sim.has_agent(a) {
-                    sim.start_agent(a);
-                }
+                sim.start(a);
             }
             2 => sim.hold(a, Duration::from_millis(rng.below(1500))),
             3 => sim.kill_agent(a),
@@ -354,21 +351,10 @@ fn random_schedule(seed: u64) {
     sim.blocked.clear();
     sim.loss = 0.0;
     for node in 0..count {
-        sim.boot(node);
-        if !sim.has_agent(node) {
-            sim.start_agent(node);
-        }
+        sim.start(node);
     }
     sim.pass(4 * SECOND);
-    for observer in 0..count {
-        for node in 0..count {
-            let verdict = sim.verdict(observer, node);
-            assert!(
-                verdict.is_none_or(|verdict| verdict == Verdict::Alive),
-                "seed {seed}: in the end n{observer} thinks that n{node} is {verdict:?}"
-            );
-        }
-    }
+    check_all_alive(&sim, &format!("seed {seed}, in the end"));
 }
 
 #[test]

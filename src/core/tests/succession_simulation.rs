@@ -18,7 +18,7 @@ use mooring_core::liveness::{News as Seen, Now, Verdict};
 use mooring_core::peer::PeerId;
 use mooring_core::placement::successors;
 use mooring_core::succession::{Output, Post, Succession, Word};
-use sim::{Rng, Sim};
+use sim::{Rng, Sim, milliseconds};
 
 const STEP: Duration = Duration::from_millis(5);
 const SECOND: Duration = Duration::from_secs(1);
@@ -109,15 +109,33 @@ impl Fleet {
         self.minds[node] = None;
     }
 
+    /// Cuts the power of the one that holds the first address: which that is, and how long each address that it held was
+    /// silent.
+    fn cut_power(&mut self, seed: u64) -> (usize, Vec<Duration>) {
+        let victim = self.holders(self.posts[0].address)[0];
+        let mut lost: Vec<IpAddr> = self.posts.iter().map(|post| post.address).collect();
+        lost.retain(|ip| self.holders(*ip) == [victim]);
+        let mut times = Vec::new();
+        let cut = self.sim.now;
+        self.power_off(victim);
+        while !lost.is_empty() {
+            self.pass(STEP);
+            let taken = self.sim.now - cut;
+            assert!(taken < SECOND, "seed {seed}: {lost:?}");
+            let before = lost.len();
+            lost.retain(|ip| self.holders(*ip).is_empty());
+            times.resize(times.len() + before - lost.len(), taken);
+        }
+        (victim, times)
+    }
+
     fn kill_agent(&mut self, node: usize) {
         self.sim.kill_agent(node);
         self.minds[node] = None;
     }
 
     fn start(&mut self, node: usize) {
-        self.sim.boot(node);
-        if !self.sim.has_agent(node) {
-            self.sim.start_agent(node);
+        if self.sim.start(node) {
             self.begin(node);
         }
     }
@@ -185,7 +203,13 @@ impl Fleet {
             {
                 let output = match word {
                     Word::Has(claim) => mind.succession.receive(claim),
-                    Word::Gone(node) => mind.succession.told_gone(node, self.sim.now),
+                    Word::Gone(node) => {
+                        assert!(
+                            self.sim.watches(to, from, node),
+                            "{from} does not watch {node}"
+                        );
+                        mind.succession.told_gone(node, self.sim.now)
+                    }
                 };
                 self.post(to, output);
             }
@@ -259,6 +283,11 @@ impl Fleet {
             .collect()
     }
 
+    fn all_holders(&self) -> Vec<Vec<usize>> {
+        let posts = self.posts.iter();
+        posts.map(|post| self.holders(post.address)).collect()
+    }
+
     fn look(&mut self) {
         for post in &self.posts {
             let holders = self.holders(post.address);
@@ -286,11 +315,6 @@ impl Fleet {
     }
 }
 
-fn milliseconds(times: &mut [Duration], share: usize) -> f64 {
-    times.sort_unstable();
-    times[(times.len() - 1) * share / 100].as_secs_f64() * 1e3
-}
-
 #[test]
 fn after_a_power_cut_every_address_is_back_in_a_third_of_a_second() {
     let mut times = Vec::new();
@@ -298,40 +322,13 @@ fn after_a_power_cut_every_address_is_back_in_a_third_of_a_second() {
         let mut fleet = Fleet::new(3 + (seed % 3) as usize, 6, seed);
         let wait = Duration::from_millis(fleet.sim.rng.below(200));
         fleet.pass(wait);
-        let victim = fleet.holders(fleet.posts[0].address)[0];
-        let lost: Vec<IpAddr> = fleet.posts.iter().map(|post| post.address).collect();
-        let mut lost: Vec<IpAddr> = lost
-            .into_iter()
-            .filter(|ip| fleet.holders(*ip) == [victim])
-            .collect();
-        let cut = fleet.sim.now;
-        fleet.power_off(victim);
-        while !lost.is_empty() {
-            fleet.pass(STEP);
-            let taken = fleet.sim.now - cut;
-            assert!(taken < SECOND, "seed {seed}: {lost:?}");
-            lost.retain(|ip| {
-                let gone = fleet.holders(*ip).is_empty();
-                if !gone {
-                    times.push(taken);
-                }
-                gone
-            });
-        }
+        let (victim, taken) = fleet.cut_power(seed);
+        times.extend(taken);
         // The node comes back, and nothing moves.
-        let before: Vec<Vec<usize>> = fleet
-            .posts
-            .iter()
-            .map(|p| fleet.holders(p.address))
-            .collect();
+        let before = fleet.all_holders();
         fleet.start(victim);
         fleet.pass(4 * SECOND);
-        let after: Vec<Vec<usize>> = fleet
-            .posts
-            .iter()
-            .map(|p| fleet.holders(p.address))
-            .collect();
-        assert_eq!(before, after, "seed {seed}");
+        assert_eq!(before, fleet.all_holders(), "seed {seed}");
         assert_eq!(fleet.longest, Duration::ZERO, "seed {seed}: two answered");
     }
     let (median, p99) = (milliseconds(&mut times, 50), milliseconds(&mut times, 99));
@@ -347,23 +344,9 @@ fn heirs_that_do_not_watch_the_dead_node_are_told() {
     let mut times = Vec::new();
     for seed in 0..4 {
         let mut fleet = Fleet::new(24, 48, seed);
-        let victim = fleet.holders(fleet.posts[0].address)[0];
-        let mut lost: Vec<IpAddr> = fleet.posts.iter().map(|post| post.address).collect();
-        lost.retain(|ip| fleet.holders(*ip) == [victim]);
-        let (cut, words) = (fleet.sim.now, fleet.words);
-        fleet.power_off(victim);
-        while !lost.is_empty() {
-            fleet.pass(STEP);
-            let taken = fleet.sim.now - cut;
-            assert!(taken < SECOND, "seed {seed}: {lost:?}");
-            lost.retain(|ip| {
-                let gone = fleet.holders(*ip).is_empty();
-                if !gone {
-                    times.push(taken);
-                }
-                gone
-            });
-        }
+        let words = fleet.words;
+        let (victim, taken) = fleet.cut_power(seed);
+        times.extend(taken);
         let words = fleet.words - words;
         assert!(words <= 4 * 48, "seed {seed}: {words} words");
         fleet.start(victim);

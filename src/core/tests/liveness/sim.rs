@@ -1,7 +1,7 @@
 //! A segment with nodes on it, under a simulated clock: what gets lost, late or doubled, who is cut off, held up or dead.
 //! The same seed gives the same course.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::time::Duration;
 
@@ -33,6 +33,12 @@ impl Rng {
     }
 }
 
+/// What so many percent of the times do not exceed, in milliseconds. Sorts them.
+pub(crate) fn milliseconds(times: &mut [Duration], percent: usize) -> f64 {
+    times.sort_unstable();
+    times[(times.len() - 1) * percent / 100].as_secs_f64() * 1e3
+}
+
 /// A node.
 pub(crate) struct Node {
     pub(crate) id: PeerId,
@@ -51,10 +57,10 @@ pub(crate) struct Node {
     pub(crate) sent: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy)]
 enum What {
     Timer(u64),
-    Datagram(usize),
+    Datagram(Message),
     /// "Who has your address?"
     Question {
         from: usize,
@@ -64,7 +70,7 @@ enum What {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy)]
 struct Event {
     at: Now,
     order: u64,
@@ -73,6 +79,26 @@ struct Event {
     /// It waited while the node was held up.
     waited: bool,
 }
+
+impl Ord for Event {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.at, self.order).cmp(&(other.at, other.order))
+    }
+}
+
+impl PartialOrd for Event {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Event {}
 
 /// A verdict of one node on another, as it changed.
 #[derive(Debug, Clone, Copy)]
@@ -91,8 +117,6 @@ pub(crate) struct Sim {
     index: BTreeMap<PeerId, usize>,
     queue: BinaryHeap<Reverse<Event>>,
     order: u64,
-    messages: Vec<Option<Message>>,
-    free: Vec<usize>,
     /// Nothing passes from the one to the other.
     pub(crate) cut: BTreeSet<(usize, usize)>,
     /// No datagrams pass.
@@ -134,8 +158,6 @@ impl Sim {
             index: index.collect(),
             queue: BinaryHeap::new(),
             order: 0,
-            messages: Vec::new(),
-            free: Vec::new(),
             cut: BTreeSet::new(),
             blocked: BTreeSet::new(),
             loss: 0.0,
@@ -185,9 +207,14 @@ impl Sim {
         node.held_until = Now::ZERO;
     }
 
-    /// The kernel runs; the agent comes when it is started.
-    pub(crate) fn boot(&mut self, node: usize) {
+    /// Sees to it that the node runs, with an agent; false if it had one.
+    pub(crate) fn start(&mut self, node: usize) -> bool {
         self.nodes[node].powered = true;
+        let begins = !self.has_agent(node);
+        if begins {
+            self.start_agent(node);
+        }
+        begins
     }
 
     pub(crate) fn hold(&mut self, node: usize, duration: Duration) {
@@ -209,6 +236,12 @@ impl Sim {
     pub(crate) fn verdict(&self, observer: usize, node: usize) -> Option<Verdict> {
         let agent = self.nodes[observer].agent.as_ref()?;
         Some(agent.judgement(self.nodes[node].id)?.verdict)
+    }
+
+    /// Whether the one watches the other, as the listener sees it.
+    pub(crate) fn watches(&self, listener: usize, watcher: usize, subject: PeerId) -> bool {
+        let agent = self.nodes[listener].agent.as_ref();
+        agent.is_some_and(|agent| agent.watches(self.nodes[watcher].id, subject))
     }
 
     pub(crate) fn index_of(&self, peer: PeerId) -> usize {
@@ -261,7 +294,6 @@ impl Sim {
     fn happen(&mut self, mut event: Event) {
         let node = &mut self.nodes[event.node];
         if !node.powered {
-            self.drop_message(event.what);
             return;
         }
         if node.held_until > self.now {
@@ -272,7 +304,6 @@ impl Sim {
             }
             if !timer && node.waiting > QUEUE {
                 node.waiting -= 1;
-                self.drop_message(event.what);
                 return;
             }
             event.waited |= !timer;
@@ -294,9 +325,7 @@ impl Sim {
                     self.carry_out(event.node, output);
                 }
             }
-            What::Datagram(slot) => {
-                let message = self.messages[slot].take().expect("a message");
-                self.free.push(slot);
+            What::Datagram(message) => {
                 if let Some(agent) = &mut node.agent {
                     let (output, _) = agent.receive(&message, clock);
                     self.carry_out(event.node, output);
@@ -319,13 +348,6 @@ impl Sim {
         }
     }
 
-    fn drop_message(&mut self, what: What) {
-        if let What::Datagram(slot) = what {
-            self.messages[slot] = None;
-            self.free.push(slot);
-        }
-    }
-
     fn carry_out(&mut self, node: usize, output: Output) {
         for message in output.send {
             self.nodes[node].sent += 1;
@@ -333,8 +355,7 @@ impl Sim {
             let copies = 1 + usize::from(self.rng.happens(self.doubled));
             for _ in 0..copies {
                 if self.passes(node, to) && !self.blocked.contains(&(node, to)) {
-                    let slot = self.store(message);
-                    self.send(to, What::Datagram(slot));
+                    self.send(to, What::Datagram(message));
                 }
             }
         }
@@ -360,19 +381,6 @@ impl Sim {
         let next = next + Duration::from_micros(self.rng.below(500));
         if next < self.nodes[node].timer_at {
             self.set_timer(node, next);
-        }
-    }
-
-    fn store(&mut self, message: Message) -> usize {
-        match self.free.pop() {
-            Some(slot) => {
-                self.messages[slot] = Some(message);
-                slot
-            }
-            None => {
-                self.messages.push(Some(message));
-                self.messages.len() - 1
-            }
         }
     }
 
