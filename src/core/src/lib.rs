@@ -4,6 +4,7 @@
 //! (`kubectl-mooring`, the operator, the agent) read the world, hand a snapshot in and carry out what comes back.
 //! A "no" is always an enum value that prints well, so that conditions, events, logs and tests show the same reason.
 
+mod bytes;
 pub mod condition;
 pub mod external_ip;
 pub mod guard;

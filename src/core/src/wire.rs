@@ -16,7 +16,6 @@
 
 pub mod answer;
 pub mod arp;
-mod bytes;
 mod ethernet;
 #[cfg(test)]
 mod fixture;

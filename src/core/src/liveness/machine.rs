@@ -30,10 +30,8 @@ pub struct Liveness {
     session: u64,
     tokens: Tokens,
     peers: BTreeMap<PeerId, Peer>,
-    /// All other nodes of the cluster, in ascending order.
+    /// All nodes of the cluster and this one, in ascending order.
     members: Vec<PeerId>,
-    /// The same with this one.
-    everybody: Vec<PeerId>,
     watchers: Vec<PeerId>,
     /// Whom this node may have to ask, or who may have to ask it, but for those that get its beats anyway.
     greeted: Vec<PeerId>,
@@ -121,7 +119,6 @@ impl Liveness {
             tokens,
             peers: BTreeMap::new(),
             members: Vec::new(),
-            everybody: Vec::new(),
             watchers: Vec::new(),
             greeted: Vec::new(),
             subjects: BTreeMap::new(),
@@ -133,7 +130,7 @@ impl Liveness {
 
     /// All nodes of the cluster, this one or not.
     pub fn set_members(&mut self, members: impl IntoIterator<Item = PeerId>, now: Now) {
-        let mut members: Vec<PeerId> = members.into_iter().filter(|id| *id != self.own).collect();
+        let mut members: Vec<PeerId> = members.into_iter().chain([self.own]).collect();
         members.sort_unstable();
         members.dedup();
         if members == self.members {
@@ -143,12 +140,9 @@ impl Liveness {
         self.watchers = ring::watchers(self.own, &self.members);
         self.greeted = ring::neighbours(self.own, &self.members);
         self.greeted.retain(|id| !self.watchers.contains(id));
-        self.everybody = self.members.clone();
-        let place = self.everybody.partition_point(|id| *id < self.own);
-        self.everybody.insert(place, self.own);
         let mut former = std::mem::take(&mut self.subjects);
         for id in ring::subjects(self.own, &self.members) {
-            let mut witnesses = ring::watchers(id, &self.everybody);
+            let mut witnesses = ring::watchers(id, &self.members);
             witnesses.retain(|witness| *witness != self.own);
             let known = former.remove(&id).map(|watched| watched.subject);
             let watched = Watched {
@@ -162,12 +156,6 @@ impl Liveness {
     /// What is thought of a node; `None` if others watch it.
     pub fn judgement(&self, peer: PeerId) -> Option<Judgement> {
         Some(self.subjects.get(&peer)?.subject.judgement)
-    }
-
-    /// All nodes that this one watches, with what is thought of them.
-    pub fn judgements(&self) -> impl Iterator<Item = (PeerId, Judgement)> {
-        let subjects = self.subjects.iter();
-        subjects.map(|(peer, watched)| (*peer, watched.subject.judgement))
     }
 
     /// A message that bears the right key; and why nothing was made of it, if so. The output has to be seen to in any case.
@@ -216,12 +204,7 @@ impl Liveness {
 
     /// Whether the one watches the other, so that its word on it counts.
     pub fn watches(&self, watcher: PeerId, subject: PeerId) -> bool {
-        ring::watchers(subject, &self.everybody).contains(&watcher)
-    }
-
-    /// Something else that is to be said to a node.
-    pub fn say(&mut self, to: PeerId, body: Body) -> Message {
-        self.message(to, body)
+        ring::watchers(subject, &self.members).contains(&watcher)
     }
 
     /// When to call [`Self::tick`] again.
@@ -383,7 +366,8 @@ impl Liveness {
         }
     }
 
-    fn message(&mut self, to: PeerId, body: Body) -> Message {
+    /// Something that is to be said to a node.
+    pub fn message(&mut self, to: PeerId, body: Body) -> Message {
         let peer = peer(&mut self.peers, &mut self.tokens, to);
         let (sequence, token, echo) = peer.acquaintance.next();
         Message {
@@ -414,15 +398,6 @@ fn peer<'a>(
 // === impl Refusal ===
 
 impl Refusal {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::NotForMe,
-        Self::FromMyself,
-        Self::NotAMember,
-        Self::Repeated,
-        Self::Stranger,
-    ];
-
     /// The name of the reason, as logs and metrics label it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -255,7 +255,7 @@ impl Suspicion {
             (_, Reason::HeardByWitness) => Pace {
                 ask: self.best_witness().map_or(Asked::All, Asked::One),
                 ask_gap: PERIOD,
-                probe_gap: steady.max(PERIOD),
+                probe_gap: PERIOD,
             },
             (Verdict::AgentSilent, _) => Pace {
                 ask: Asked::All,

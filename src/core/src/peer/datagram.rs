@@ -18,6 +18,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
+use crate::bytes::{TooShort, take};
+
 use super::keys::{Keys, TAG_BYTES};
 use super::message::{Body, Header, Message, PeerId, Term};
 
@@ -156,10 +158,10 @@ fn read(kind: u8, content: &[u8]) -> Result<Body, Rejected> {
         0 => Body::Beat,
         1 => Body::Greeting,
         2 => Body::Ask {
-            subject: PeerId(u64::from_be_bytes(take(&mut rest)?)),
+            subject: take_peer(&mut rest)?,
         },
         3 => {
-            let subject = PeerId(u64::from_be_bytes(take(&mut rest)?));
+            let subject = take_peer(&mut rest)?;
             let heard = u32::from_be_bytes(take(&mut rest)?);
             Body::Tell {
                 subject,
@@ -174,7 +176,7 @@ fn read(kind: u8, content: &[u8]) -> Result<Body, Rejected> {
             },
         },
         5 => Body::Gone {
-            subject: PeerId(u64::from_be_bytes(take(&mut rest)?)),
+            subject: take_peer(&mut rest)?,
         },
         _ => return Err(Rejected::Kind),
     };
@@ -184,6 +186,11 @@ fn read(kind: u8, content: &[u8]) -> Result<Body, Rejected> {
     Ok(body)
 }
 
+/// Takes a node.
+fn take_peer(rest: &mut &[u8]) -> Result<PeerId, TooShort> {
+    take(rest).map(|id| PeerId(u64::from_be_bytes(id)))
+}
+
 /// Puts the next bytes.
 fn put(rest: &mut &mut [u8], field: &[u8]) {
     let (head, tail) = std::mem::take(rest).split_at_mut(field.len());
@@ -191,27 +198,15 @@ fn put(rest: &mut &mut [u8], field: &[u8]) {
     *rest = tail;
 }
 
-/// Takes the next bytes.
-fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Rejected> {
-    let (head, tail) = rest.split_first_chunk().ok_or(Rejected::Length)?;
-    *rest = tail;
-    Ok(*head)
-}
-
 // === impl Rejected ===
 
-impl Rejected {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Length,
-        Self::Magic,
-        Self::Version,
-        Self::UnknownKey,
-        Self::Code,
-        Self::Kind,
-        Self::Field,
-    ];
+impl From<TooShort> for Rejected {
+    fn from(TooShort: TooShort) -> Self {
+        Self::Length
+    }
+}
 
+impl Rejected {
     /// The name of the reason, as logs and metrics label it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -228,7 +223,7 @@ impl Rejected {
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.pad(self.as_str())
     }
 }
 

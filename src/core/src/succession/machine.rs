@@ -178,14 +178,8 @@ impl Succession {
         if node == self.own || matches!(self.gone.get(&node), Some(Source::Seen { .. })) {
             return Output::default();
         }
-        self.tellings.remove(&node);
-        self.gone.insert(
-            node,
-            Source::Seen {
-                tell: now + GONE_GAP,
-            },
-        );
-        let mut output = self.decide();
+        let tell = now + GONE_GAP;
+        let mut output = self.lose(node, Source::Seen { tell });
         output.tell.extend(self.warnings(node));
         output
     }
@@ -194,42 +188,23 @@ impl Succession {
     pub fn told_gone(&mut self, node: PeerId, now: Now) -> Output {
         let until = now + GONE_LASTS;
         match self.gone.get_mut(&node) {
-            Some(Source::Seen { .. }) => return Output::default(),
+            None if node != self.own => self.lose(node, Source::Told { until }),
             Some(Source::Told { until: known }) => {
                 *known = until;
-                return Output::default();
+                Output::default()
             }
-            None if node == self.own => return Output::default(),
-            None => {}
+            _ => Output::default(),
         }
-        self.tellings.remove(&node);
-        self.gone.insert(node, Source::Told { until });
-        self.decide()
     }
 
     /// A node is back. It may believe to have what was taken over from it, and may be right, if it was only this node that
     /// could not see it.
     pub fn back(&mut self, node: PeerId, now: Now) -> Output {
-        if self.gone.remove(&node).is_none() {
+        if !self.gone.contains_key(&node) {
             return Output::default();
         }
-        for manned in self.posts.values_mut() {
-            let address = manned.post.address;
-            let taken = manned.taken.is_some_and(|taken| taken.holder == self.own);
-            // What could not be taken, as somebody went on answering for it, was not taken.
-            if taken && !self.held.contains(&address) {
-                manned.taken = None;
-            }
-        }
-        let mut output = self.decide();
-        self.tellings.insert(
-            node,
-            Telling {
-                left: TELLS,
-                next: now,
-            },
-        );
-        output.tell.extend(self.tell(now).tell);
+        let mut output = self.regain(node, now);
+        output.add(self.tell(now));
         output
     }
 
@@ -334,9 +309,7 @@ impl Succession {
             .filter(|(_, source)| matches!(source, Source::Told { until } if *until <= now));
         let over: Vec<PeerId> = over.map(|(node, _)| *node).collect();
         for node in over {
-            let back = self.back(node, now);
-            output.tell.extend(back.tell);
-            output.news.extend(back.news);
+            output.add(self.regain(node, now));
         }
         let mut due = Vec::new();
         for (node, source) in &mut self.gone {
@@ -384,7 +357,7 @@ impl Succession {
     /// Those to whom something of a node that is gone falls, told so.
     fn warnings(&self, gone: PeerId) -> Vec<(PeerId, Word)> {
         let lost = self.posts.values().filter(|manned| manned.holder() == gone);
-        let heirs = lost.filter_map(|manned| self.heir(&manned.post));
+        let heirs = lost.filter_map(|manned| manned.heir(&self.gone));
         let heirs: BTreeSet<PeerId> = heirs.filter(|heir| *heir != self.own).collect();
         heirs
             .into_iter()
@@ -392,9 +365,27 @@ impl Succession {
             .collect()
     }
 
-    /// The first in the order that is not gone.
-    fn heir(&self, post: &Post) -> Option<PeerId> {
-        post.chain().find(|node| !self.gone.contains_key(node))
+    fn lose(&mut self, node: PeerId, source: Source) -> Output {
+        self.tellings.remove(&node);
+        self.gone.insert(node, source);
+        self.decide()
+    }
+
+    fn regain(&mut self, node: PeerId, now: Now) -> Output {
+        self.gone.remove(&node);
+        for manned in self.posts.values_mut() {
+            let held = self.held.contains(&manned.post.address);
+            // What could not be taken, as somebody went on answering for it, was not taken.
+            manned.taken = manned
+                .taken
+                .filter(|taken| taken.holder != self.own || held);
+        }
+        let telling = Telling {
+            left: TELLS,
+            next: now,
+        };
+        self.tellings.insert(node, telling);
+        self.decide()
     }
 
     /// Takes over what falls to this node.
@@ -402,16 +393,15 @@ impl Succession {
         let mut output = Output::default();
         for manned in self.posts.values_mut() {
             let holder = manned.holder();
-            let post = &manned.post;
-            if !self.gone.contains_key(&holder) || post.ownership == Ownership::Fenced {
-                continue;
-            }
-            let heir = post.chain().find(|node| !self.gone.contains_key(node));
-            if heir != Some(self.own) {
+            let fenced = manned.post.ownership == Ownership::Fenced;
+            if fenced
+                || !self.gone.contains_key(&holder)
+                || manned.heir(&self.gone) != Some(self.own)
+            {
                 continue;
             }
             let term = manned.term().next();
-            let address = post.address;
+            let address = manned.post.address;
             manned.taken = Some(Claim {
                 address,
                 holder: self.own,
@@ -424,6 +414,15 @@ impl Succession {
             });
         }
         output
+    }
+}
+
+// === impl Output ===
+
+impl Output {
+    fn add(&mut self, more: Self) {
+        self.tell.extend(more.tell);
+        self.news.extend(more.news);
     }
 }
 
@@ -445,6 +444,11 @@ impl Manned {
             holder: self.holder(),
             term: self.term(),
         }
+    }
+
+    /// The first in the order that is not gone.
+    fn heir(&self, gone: &BTreeMap<PeerId, Source>) -> Option<PeerId> {
+        self.post.chain().find(|node| !gone.contains_key(node))
     }
 
     /// Whether that claim goes before what is known.

@@ -2,7 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use super::bytes::take;
+use crate::bytes::take;
+
 use super::ethernet::{self, Ethernet};
 use super::{Mac, Malformed};
 

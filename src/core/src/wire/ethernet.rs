@@ -1,6 +1,7 @@
 //! The header of an Ethernet frame (IEEE 802.3, in the form of RFC 894).
 
-use super::bytes::take;
+use crate::bytes::take;
+
 use super::{Mac, Malformed};
 
 /// What follows is ARP (RFC 826; ETH_P_ARP in linux/if_ether.h).

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::net::Ipv6Addr;
 
+use crate::bytes::TooShort;
+
 use super::Mac;
 
 /// Why a frame is not read: it is of another protocol, or a host has to drop it silently.
@@ -56,6 +58,12 @@ pub enum Malformed {
 }
 
 // === impl Malformed ===
+
+impl From<TooShort> for Malformed {
+    fn from(TooShort: TooShort) -> Self {
+        Self::TooShort
+    }
+}
 
 impl Malformed {
     /// The name of the reason, as logs and metrics label it.

@@ -3,7 +3,8 @@
 
 use std::net::Ipv6Addr;
 
-use super::bytes::take;
+use crate::bytes::take;
+
 use super::ethernet::{self, Ethernet};
 use super::{Mac, Malformed, solicited_node_group};
 

@@ -150,9 +150,8 @@ impl<'a> View<'a> {
 
     /// When this operator made the edit, if it did.
     pub(super) fn made(&self, edit: &Edit) -> Option<Timestamp> {
-        let made = self.input.made.iter();
-        made.rev()
-            .find(|made| made.location == edit.location && made.planned_on == edit.planned_on)
+        let mut made = self.input.made.iter();
+        made.find(|made| made.location == edit.location && made.planned_on == edit.planned_on)
             .map(|made| made.time)
     }
 

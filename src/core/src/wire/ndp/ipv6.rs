@@ -2,8 +2,8 @@
 
 use std::net::Ipv6Addr;
 
+use crate::bytes::take;
 use crate::wire::Malformed;
-use crate::wire::bytes::take;
 
 /// The next header that is read and written here.
 const ICMPV6: u8 = 58;
