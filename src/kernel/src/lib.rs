@@ -9,7 +9,8 @@
 //!
 //! Both give the same answers, the same errors and the same order; one test suite runs against both. Nothing here
 //! decides anything: what a value means for a node is `mooring-core`'s business, and this crate does not depend on it.
-//! No netlink type stands in a public signature, since those crates change theirs with every minor version.
+//! No netlink type stands in a public signature, since those crates change theirs with every minor version. `system` is the
+//! one module of the workspace with `unsafe` code.
 
 mod address;
 mod attributes;
@@ -28,8 +29,14 @@ mod packet;
 mod port_filter;
 mod read_error;
 mod route;
+mod schedule;
 mod service_target;
 mod sysctl;
+#[expect(
+    unsafe_code,
+    reason = "nix has no safe call for sockaddr_ll with a protocol, for options of packet sockets, nor for schedulers"
+)]
+mod system;
 mod write_error;
 
 pub use address::{Address, AddressFlags, AddressScope, Lifetime};
@@ -51,6 +58,7 @@ pub use packet::{
 pub use port_filter::{Filtered, Open, PortFilter};
 pub use read_error::{ReadError, Reading};
 pub use route::{DefaultRoute, HostRoute};
+pub use schedule::{ScheduleError, boot_time, lock_memory, real_time};
 pub use service_target::ServiceTarget;
 pub use sysctl::{ArpSetting, Conf, EffectiveArp, Sysctl, SysctlError, Written};
 pub use write_error::{WriteError, Writing};

@@ -6,15 +6,10 @@
 //! ```
 //!
 //! A socket knows its link by index, so that it survives a new name and the link's going down and up. Frames are bytes
-//! here; what they mean is `mooring-core`'s business. `system` is the one module of the workspace with `unsafe` code.
+//! here; what they mean is `mooring-core`'s business.
 
 mod error;
 mod filter;
-#[expect(
-    unsafe_code,
-    reason = "nix has no safe call for sockaddr_ll with a protocol, nor for options of packet sockets"
-)]
-mod system;
 mod wait;
 
 use std::collections::BTreeSet;
@@ -30,7 +25,7 @@ use nix::sys::socket::{
 pub use error::{GroupChange, OpeningStep, PacketError};
 pub use wait::{Ready, Waker, wait};
 
-use crate::MacAddress;
+use crate::{MacAddress, system};
 
 /// In bytes. The kernel doubles it and counts some 768 bytes for a small frame: about 2,700 of them, 130 ms of a burst of
 /// 20,000 a second.

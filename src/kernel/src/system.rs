@@ -6,8 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use nix::errno::Errno;
 use nix::libc;
 
-use super::GroupChange;
-use crate::MacAddress;
+use crate::{GroupChange, MacAddress};
 
 /// Binds to a link; `ethertype` in host byte order.
 pub(super) fn bind(socket: BorrowedFd<'_>, ethertype: u16, link: i32) -> Result<(), Errno> {
@@ -105,6 +104,27 @@ pub(super) fn statistics(socket: BorrowedFd<'_>) -> Result<(u32, u32), Errno> {
     };
     Errno::result(read)?;
     Ok((counts.tp_packets, counts.tp_drops))
+}
+
+/// Has the calling thread scheduled by `policy` with `priority` from now on.
+///
+/// The system call itself: musl's function of this name only says that there is none, since POSIX means all threads.
+pub(super) fn set_scheduler(policy: c_int, priority: c_int) -> Result<(), Errno> {
+    let parameter = libc::sched_param {
+        sched_priority: priority,
+    };
+    let this_thread: libc::pid_t = 0;
+    // SAFETY: `parameter` lives across the call, is at least as long as the kernel's structure, which is this number alone,
+    // and is only read.
+    let set = unsafe {
+        libc::syscall(
+            libc::SYS_sched_setscheduler,
+            this_thread,
+            policy,
+            &raw const parameter,
+        )
+    };
+    Errno::result(set).map(drop)
 }
 
 /// `ethertype` in host byte order.
