@@ -26,6 +26,7 @@ mod metrics;
 mod moor;
 mod observe;
 mod sysctl_files;
+mod urgency;
 mod view;
 
 use std::process::ExitCode;
@@ -80,6 +81,7 @@ async fn run(args: &Args) -> Result<()> {
         "the agent starts"
     );
     let tally = Arc::new(Tally::default());
+    tally.urgency.lock_memory();
     let metrics = Arc::new(Metrics::new(&tally));
     let (standing, told) = watch::channel(Standing::new());
     let listener = health::bind(args.health_address).await?;

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! It never waits for the API server, nor for anything that takes longer than a call into the kernel: a question on the
-//! wire is answered while the rest of the agent is busy.
+//! wire is answered while the rest of the agent is busy. It runs before everything else on the node, too, where the kernel
+//! grants that; so it may not be busy for long either.
 
 mod crew;
 mod hull;
@@ -31,6 +32,10 @@ use tokio::sync::oneshot;
 
 use crew::Crew;
 pub(crate) use tally::Tally;
+
+/// Before all Pods, and behind the kernel's own threads, which have 50 where they have any (`sched_set_fifo` in
+/// kernel/sched/syscalls.c).
+const PRIORITY: u8 = 10;
 
 /// What the thread is told.
 #[derive(Debug)]
@@ -102,10 +107,14 @@ impl Moor {
         let waker = Waker::new().context("no way to wake the thread that answers")?;
         let moor = Self { orders, waker };
         let lookout = lookout::start(moor.clone())?;
-        let crew = Crew::new(name, inbox, moor.waker.clone(), lookout, tally, tell);
+        let to_crew = Arc::clone(&tally);
+        let crew = Crew::new(name, inbox, moor.waker.clone(), lookout, to_crew, tell);
         thread::Builder::new()
             .name("moor".to_owned())
-            .spawn(move || crew.run())
+            .spawn(move || {
+                tally.urgency.hurry("moor", PRIORITY);
+                crew.run();
+            })
             .context("no thread to answer with")?;
         Ok(moor)
     }

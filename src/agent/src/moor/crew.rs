@@ -27,6 +27,10 @@ const CHECK: Duration = Duration::from_secs(5);
 /// kube-proxy syncs every 30 seconds at the latest, unless it is told to take longer (`ipvs.syncPeriod`).
 const RELIEF: Duration = Duration::from_secs(40);
 
+/// Between two looks at all addresses at the least, unless an order comes: nothing else of the node's may run meanwhile, and
+/// what is heard, or a deadline that does not move, must not have it look all the time.
+const GAP: Duration = Duration::from_millis(5);
+
 /// The thread.
 pub(super) struct Crew<T> {
     began: Instant,
@@ -103,7 +107,7 @@ impl<T: FnMut(Told)> Crew<T> {
     /// Goes on until it is told to end, or nobody is left to tell it anything.
     pub(super) fn run(mut self) {
         // Questions are answered without a look at all addresses: there may be thousands of both.
-        let (mut stirred, mut due) = (true, Now::ZERO);
+        let (mut ordered, mut due, mut rested) = (true, Now::ZERO, Now::ZERO);
         loop {
             self.waker.clear();
             loop {
@@ -113,20 +117,26 @@ impl<T: FnMut(Told)> Crew<T> {
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => return,
                 }
-                stirred = true;
+                ordered = true;
             }
-            if std::mem::take(&mut stirred) || self.now() >= due {
+            if std::mem::take(&mut ordered) || self.now() >= due {
                 self.act();
                 self.look_out();
+                rested = self.now() + GAP;
                 let deadlines = [self.moorings.deadline(), self.witness.deadline()];
                 due = deadlines.into_iter().flatten().fold(self.check, Now::min);
+                due = due.max(rested);
             }
             let patience = due.saturating_sub(self.now());
             let heard = self.segments.listen(&self.waker, patience);
             let now = self.now();
+            let mut stirred = false;
             for Overheard { address, mac } in heard {
                 stirred |= self.moorings.hear(address, mac, now);
                 stirred |= self.witness.hear(address, mac, now);
+            }
+            if stirred {
+                due = rested;
             }
         }
     }

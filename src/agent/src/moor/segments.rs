@@ -19,6 +19,9 @@ const TURN: usize = 256;
 /// Longer than any ARP or NDP packet on a link with the usual MTU.
 const LONGEST: usize = 2_048;
 
+/// How long it rests when it cannot even wait: nothing else of the node's runs while it is busy.
+const RELAX: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
+
 /// Somebody else answered or spoke for an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Overheard {
@@ -145,7 +148,7 @@ impl Segments {
             Ok(ready) => ready,
             Err(error) => {
                 warn!(reason = %error, "cannot wait for frames");
-                std::thread::sleep(patience.min(Duration::from_millis(100)));
+                std::thread::sleep(patience.clamp(RELAX.0, RELAX.1));
                 return overheard;
             }
         };

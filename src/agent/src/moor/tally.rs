@@ -3,7 +3,9 @@
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 
-/// Frames, counted since the process began.
+use crate::urgency::Urgency;
+
+/// Frames, counted since the process began, and what the kernel granted the threads that handle them.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     /// Questions that were answered.
@@ -18,6 +20,8 @@ pub(crate) struct Tally {
     pub malformed: Counter,
     /// Frames that could not be sent.
     pub unsent: Counter,
+    /// Priorities, and the memory.
+    pub urgency: Urgency,
 }
 
 // === impl Tally ===
@@ -60,5 +64,6 @@ impl Tally {
         for (name, help, counter) in rows {
             registry.register(name, help, counter.clone());
         }
+        self.urgency.register(registry);
     }
 }
