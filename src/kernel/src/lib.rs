@@ -52,8 +52,8 @@ pub use new_address::{NewAddress, Put, Removed};
 pub use nft::{NftChain, NftFamily, NftTable};
 pub use os_error::OsError;
 pub use packet::{
-    Ears, FrameCount, GroupChange, OpeningStep, PacketError, PacketSocket, Ready, Received, Waker,
-    wait,
+    Ears, FrameCount, GroupChange, Inbox, More, OpeningStep, PacketError, PacketSocket, Ready,
+    Received, Waker, wait,
 };
 pub use port_filter::{Filtered, Open, PortFilter};
 pub use read_error::{ReadError, Reading};

@@ -8,6 +8,7 @@
 //! A socket knows its link by index, so that it survives a new name and the link's going down and up. Frames are bytes
 //! here; what they mean is `mooring-core`'s business.
 
+mod batch;
 mod error;
 mod filter;
 mod wait;
@@ -22,6 +23,7 @@ use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockType, recv, send, setsockopt, socket, sockopt,
 };
 
+pub use batch::{Inbox, More};
 pub use error::{GroupChange, OpeningStep, PacketError};
 pub use wait::{Ready, Waker, wait};
 

@@ -9,7 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mooring_kernel::{
-    Ears, Host, LinuxHost, MacAddress, PacketError, PacketSocket, Ready, Received, Waker, wait,
+    Ears, Host, Inbox, LinuxHost, MacAddress, More, PacketError, PacketSocket, Ready, Received,
+    Waker, wait,
 };
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::Uid;
@@ -437,6 +438,62 @@ fn frames_are_counted_and_those_without_room_too() {
         let count = near.statistics().unwrap();
         assert_eq!(count.passed, 10 * burst);
         assert!((1..count.passed).contains(&count.dropped), "{count:?}");
+    });
+}
+
+#[test]
+fn many_frames_are_taken_and_sent_in_one_go_and_in_order() {
+    on_a_wire(|wire| {
+        let (near, far) = (wire.hear(Ears::Arp), wire.speak());
+        let mut inbox = Inbox::new();
+        assert_eq!(near.receive_many(&mut inbox), Ok(More::No));
+        assert_eq!(inbox.frames().count(), 0);
+        let frames: Vec<_> = (0..50).map(|note| frame(BROADCAST, ARP, note)).collect();
+        assert_eq!(far.send_many(&frames), frames.len());
+        assert_eq!(near.receive_many(&mut inbox), Ok(More::Perhaps));
+        let mut heard: Vec<Vec<u8>> = inbox.frames().map(<[u8]>::to_vec).collect();
+        assert_eq!(near.receive_many(&mut inbox), Ok(More::No));
+        heard.extend(inbox.frames().map(<[u8]>::to_vec));
+        assert_eq!(heard, frames);
+        assert_eq!(near.receive_many(&mut inbox), Ok(More::No));
+        assert_eq!(inbox.frames().count(), 0, "not those from before");
+        assert_eq!(far.send_many(&[]), 0);
+    });
+}
+
+#[test]
+fn of_many_frames_those_are_sent_that_can_be() {
+    on_a_wire(|wire| {
+        let (near, far) = (wire.hear(Ears::Arp), wire.speak());
+        let [one, two] = [1, 2].map(|note| frame(BROADCAST, ARP, note));
+        let wrong = vec![0; 1600];
+        let frames = [
+            wrong.clone(),
+            one.clone(),
+            wrong.clone(),
+            two.clone(),
+            wrong,
+        ];
+        assert_eq!(far.send_many(&frames), 2);
+        assert_eq!(next(&near), Ok(one.clone()));
+        assert_eq!(next(&near), Ok(two.clone()));
+
+        let pair = [one, two];
+        ip("link set near down");
+        assert_eq!(near.send_many(&pair), 0);
+        assert_eq!(next(&near), Err(Received::LinkDown));
+        ip("link set near up");
+        insist(&near, &far, &frame(BROADCAST, ARP, 3));
+        ip("link set near down");
+        ip("link set near up");
+        assert_eq!(near.send_many(&pair), 2, "at once");
+        assert_eq!(next(&near), Err(Received::LinkDown), "and it is told");
+        let mut inbox = Inbox::new();
+        ip("link set near down");
+        assert_eq!(near.receive_many(&mut inbox), Ok(More::No));
+        ip("link delete near");
+        assert_eq!(near.receive_many(&mut inbox), Ok(More::No));
+        assert_eq!(near.send_many(&pair), 0);
     });
 }
 

@@ -66,7 +66,9 @@ pub fn wait(
     let news = sockets.iter().any(|socket| socket.has_news());
     let patience = if news { Some(Duration::ZERO) } else { patience };
     // A time too far away for the clock is no time.
-    let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
+    let begin = Instant::now();
+    let deadline = patience.and_then(|patience| begin.checked_add(patience));
+    let mut left = deadline.and(patience);
 
     let mut polled: Vec<PollFd<'_>> = sockets
         .iter()
@@ -75,11 +77,12 @@ pub fn wait(
         .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
         .collect();
     loop {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         match ppoll(&mut polled, left.map(TimeSpec::from_duration), None) {
             Ok(_) => break,
             // A signal.
-            Err(Errno::EINTR) => {}
+            Err(Errno::EINTR) => {
+                left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            }
             Err(errno) => return Err(PacketError::waiting(errno)),
         }
     }
