@@ -108,8 +108,8 @@ impl<T: FnMut(Told)> Crew<T> {
     pub(super) fn run(mut self) {
         // Questions are answered without a look at all addresses: there may be thousands of both.
         let (mut ordered, mut due, mut rested) = (true, Now::ZERO, Now::ZERO);
+        let mut now = self.now();
         loop {
-            self.waker.clear();
             loop {
                 match self.inbox.try_recv() {
                     Ok(Order::End(farewell, done)) => return self.end(farewell, done),
@@ -119,17 +119,18 @@ impl<T: FnMut(Told)> Crew<T> {
                 }
                 ordered = true;
             }
-            if std::mem::take(&mut ordered) || self.now() >= due {
+            if std::mem::take(&mut ordered) || now >= due {
                 self.act();
                 self.look_out();
-                rested = self.now() + GAP;
+                now = self.now();
+                rested = now + GAP;
                 let deadlines = [self.moorings.deadline(), self.witness.deadline()];
                 due = deadlines.into_iter().flatten().fold(self.check, Now::min);
                 due = due.max(rested);
             }
-            let patience = due.saturating_sub(self.now());
+            let patience = due.saturating_sub(now);
             let heard = self.segments.listen(&self.waker, patience);
-            let now = self.now();
+            now = self.now();
             let mut stirred = false;
             for Overheard { address, mac } in heard {
                 stirred |= self.moorings.hear(address, mac, now);

@@ -8,16 +8,14 @@ use std::time::Duration;
 use mooring_core::mooring::{Sending, Words};
 use mooring_core::wire::answer::{Heard, hear, speaker};
 use mooring_core::wire::{Mac, arp, ndp};
-use mooring_kernel::{Ears, MacAddress, PacketError, PacketSocket, Received, Waker, wait};
+use mooring_kernel::{Ears, Inbox, MacAddress, More, PacketError, PacketSocket, Waker, wait};
 use tracing::{debug, warn};
 
 use super::Tally;
 use super::hull::SegmentLink;
 
-/// How many frames of one socket are taken before the others have their turn.
-const TURN: usize = 256;
-/// Longer than any ARP or NDP packet on a link with the usual MTU.
-const LONGEST: usize = 2_048;
+/// How many times frames of one socket are taken before the others have their turn.
+const TURNS: usize = 8;
 
 /// How long it rests when it cannot even wait: nothing else of the node's runs while it is busy.
 const RELAX: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
@@ -34,7 +32,7 @@ pub(super) struct Segments {
     links: Vec<SegmentLink>,
     open: Vec<Segment>,
     tally: Arc<Tally>,
-    buffer: Vec<u8>,
+    inbox: Inbox,
     /// Why a link has no sockets, so that it is logged once.
     trouble: BTreeMap<String, String>,
 }
@@ -58,7 +56,7 @@ impl Segments {
             links: Vec::new(),
             open: Vec::new(),
             tally,
-            buffer: vec![0; LONGEST],
+            inbox: Inbox::new(),
             trouble: BTreeMap::new(),
         }
     }
@@ -136,7 +134,8 @@ impl Segments {
         }
     }
 
-    /// Waits until a frame comes, the waker is used or the time is over; answers what is asked.
+    /// Waits until a frame comes, the waker is used or the time is over; answers what is asked. What the waker was used for is
+    /// to be looked for next: it is cleared.
     pub(super) fn listen(&mut self, waker: &Waker, patience: Duration) -> Vec<Overheard> {
         let mut overheard = Vec::new();
         let sockets: Vec<&PacketSocket> = self
@@ -160,11 +159,14 @@ impl Segments {
             } else {
                 &segment.ndp
             };
-            if let Err(error) = segment.serve(socket, &mut self.buffer, &self.tally, &mut overheard)
+            if let Err(error) = segment.serve(socket, &mut self.inbox, &self.tally, &mut overheard)
             {
                 debug!(iface = segment.link.name, reason = %error, "an uplink's socket is of no more use");
                 dead.push(segment.link.index);
             }
+        }
+        if ready.woken {
+            waker.clear();
         }
         // The next look opens new ones.
         self.open
@@ -246,43 +248,51 @@ impl Segment {
         }
     }
 
-    /// Takes the frames of one socket.
+    /// Takes the frames of one socket. As soon as it has no more, nobody asks it again: waiting tells as well, and each call of
+    /// the kernel keeps the next answer waiting.
     fn serve(
         &self,
         socket: &PacketSocket,
-        buffer: &mut [u8],
+        inbox: &mut Inbox,
         tally: &Tally,
         overheard: &mut Vec<Overheard>,
     ) -> Result<(), PacketError> {
-        for _ in 0..TURN {
-            let length = match socket.receive(buffer)? {
-                Received::Frame(length) => length,
-                Received::Nothing | Received::LinkDown => return Ok(()),
-            };
-            let frame = &buffer[..length];
-            let held =
-                |address: IpAddr| self.answered.contains(&address) || self.bound.contains(&address);
-            match hear(frame, self.link.mac, held) {
-                Ok(Heard::Question { address, reply, .. }) => {
-                    if self.answered.contains(&address) {
-                        match socket.send(&reply) {
-                            Ok(()) => _ = tally.answers.inc(),
-                            Err(_) => _ = tally.unsent.inc(),
-                        }
-                    }
-                }
-                Ok(Heard::Claim { address, mac }) => {
-                    tally.claims.inc();
-                    overheard.push(Overheard { address, mac });
-                }
-                // It may be about an address that this node asks for.
-                Ok(Heard::Foreign) => {
-                    let heard = speaker(frame).filter(|(_, mac)| *mac != self.link.mac);
-                    overheard.extend(heard.map(|(address, mac)| Overheard { address, mac }));
-                }
-                Err(_) => _ = tally.malformed.inc(),
+        let mut replies = Vec::new();
+        for _ in 0..TURNS {
+            let more = socket.receive_many(inbox)?;
+            for frame in inbox.frames() {
+                replies.extend(self.heed(frame, tally, overheard));
+            }
+            let sent = socket.send_many(&replies);
+            tally.answers.inc_by(sent as u64);
+            tally.unsent.inc_by((replies.len() - sent) as u64);
+            replies.clear();
+            if more == More::No {
+                break;
             }
         }
         Ok(())
+    }
+
+    /// What to say to a frame.
+    fn heed(&self, frame: &[u8], tally: &Tally, overheard: &mut Vec<Overheard>) -> Option<Vec<u8>> {
+        let held =
+            |address: IpAddr| self.answered.contains(&address) || self.bound.contains(&address);
+        match hear(frame, self.link.mac, held) {
+            Ok(Heard::Question { address, reply, .. }) => {
+                return self.answered.contains(&address).then_some(reply);
+            }
+            Ok(Heard::Claim { address, mac }) => {
+                tally.claims.inc();
+                overheard.push(Overheard { address, mac });
+            }
+            // It may be about an address that this node asks for.
+            Ok(Heard::Foreign) => {
+                let heard = speaker(frame).filter(|(_, mac)| *mac != self.link.mac);
+                overheard.extend(heard.map(|(address, mac)| Overheard { address, mac }));
+            }
+            Err(_) => _ = tally.malformed.inc(),
+        }
+        None
     }
 }
