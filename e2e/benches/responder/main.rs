@@ -1,4 +1,4 @@
-//! What the agent's own answers cost: beside the kernel's on the same machine, and in memory.
+//! What the agent's own answers cost: beside the kernel's and those of the least program on the same machine, and in memory.
 //!
 //! `cargo bench -p testbed --bench responder --profile dev` (what is measured are the programs of the images, built for release)
 //! prints each figure beside its goal, and fails if one is missed. It measures twice: in a node of the test bed, with
@@ -16,6 +16,7 @@ mod allocation;
 #[path = "../../tests/cargo/mod.rs"]
 mod cargo;
 mod cluster;
+mod floor;
 #[path = "../addresses/goals.rs"]
 mod goals;
 #[path = "../../tests/mooring/mod.rs"]
@@ -54,8 +55,10 @@ const SERVICES: usize = 10;
 fn main() {
     // What looks at a node's kernel runs there.
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() == Some(programmed::ARGUMENT) {
-        return programmed::run(arguments);
+    match arguments.next().as_deref() {
+        Some(programmed::ARGUMENT) => return programmed::run(arguments),
+        Some(floor::ARGUMENT) => return floor::run(),
+        _ => {}
     }
     let parts = std::env::var("PARTS").unwrap_or_default();
     let mut table = Table::default();
@@ -103,6 +106,7 @@ fn in_a_node(table: &mut Table) {
         bench.agent(&cluster.addresses());
     });
     bench.site.kill_agent();
+    bench.floor();
     bench.kernel();
     bench.compare("node");
     drop(bench);
@@ -136,6 +140,7 @@ fn on_a_cable(table: &mut Table) {
         println!("  agent with {} addresses: {}", 5 * ADDRESSES, told(&all));
     });
     bench.site.kill_agent();
+    bench.floor();
     bench.kernel();
     bench.compare("cable");
     drop(bench);
@@ -151,6 +156,7 @@ struct Bench<'a> {
     table: &'a mut Table,
     by_kernel: Vec<(Delays, Flood)>,
     by_agent: Vec<(Delays, Flood)>,
+    by_floor: Vec<(Delays, Flood)>,
 }
 
 // === impl Bench ===
@@ -169,6 +175,7 @@ impl<'a> Bench<'a> {
             table,
             by_kernel: Vec::new(),
             by_agent: Vec::new(),
+            by_floor: Vec::new(),
         }
     }
 
@@ -196,6 +203,19 @@ impl<'a> Bench<'a> {
         self.by_agent.push(measured);
     }
 
+    /// Asks for addresses that the least of all programs answers for.
+    fn floor(&mut self) {
+        let first = u32::from(floor::FIRST);
+        let count = u32::try_from(ADDRESSES).unwrap();
+        let addresses = (first..first + count).map(|number| Ipv4Addr::from(number).into());
+        let addresses: Vec<IpAddr> = addresses.collect();
+        self.site.start_floor();
+        self.wait_until_answered(&addresses);
+        let measured = self.measure("least program", &addresses);
+        self.by_floor.push(measured);
+        self.site.kill_floor();
+    }
+
     fn measure(&self, who: &str, addresses: &[IpAddr]) -> (Delays, Flood) {
         let delays = self.delays(addresses);
         println!("  {who}: {}", told(&delays));
@@ -221,7 +241,14 @@ impl<'a> Bench<'a> {
         };
         let (kernel, agent) = (delays(&self.by_kernel), delays(&self.by_agent));
         println!("  kernel, both times: {}", told(&kernel));
-        let ratio = agent.median().as_secs_f64() / kernel.median().as_secs_f64();
+        let floor = delays(&self.by_floor);
+        let of = |delays: &Delays| delays.median().as_secs_f64();
+        println!(
+            "  medians: the least program takes {:.2} of the kernel's time, the agent {:.2} of the least program's",
+            of(&floor) / of(&kernel),
+            of(&agent) / of(&floor)
+        );
+        let ratio = of(&agent) / of(&kernel);
         let what = format!("{place}, median delay, agent : kernel");
         self.table.row(&what, ratio, 1.5);
         let lost = |of: &[(Delays, Flood)]| {

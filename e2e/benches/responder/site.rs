@@ -13,6 +13,7 @@ use testbed::Bed;
 use testbed::asker::Asker;
 use testbed::protocol::Request;
 
+use crate::floor;
 use crate::programmed::{self, Programmed};
 
 /// Which kernel answers.
@@ -144,6 +145,21 @@ impl<'a> Site<'a> {
             }
             (Place::Namespace, None) => {}
         }
+    }
+
+    /// Starts the least program that answers.
+    pub(crate) fn start_floor(&self) {
+        let program = std::env::current_exe().unwrap();
+        self.run(&format!(
+            "setsid {} {} >/dev/null 2>&1 </dev/null & echo $! >/run/floor.pid",
+            program.display(),
+            floor::ARGUMENT,
+        ));
+    }
+
+    /// Ends it.
+    pub(crate) fn kill_floor(&self) {
+        self.run("kill -9 $(cat /run/floor.pid)");
     }
 
     /// Its memory in MiB: all that is resident, and what of it is no file's.
