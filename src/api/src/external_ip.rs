@@ -23,7 +23,7 @@ pub use agent::{
 pub use claim::{NoClaim, claim, spec};
 pub use mooring_core::ipam::object_name;
 pub use remarks::{known, remarks_status};
-pub use status::{ExternalIPStatus, Method, Move, Responder, Sighting};
+pub use status::{ExternalIPStatus, Method, Move, Responder, Sighting, Term};
 
 /// Who has the address, and where it shall be. Written by Mooring's operator: there is nothing to set here.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Default)]
@@ -131,6 +131,15 @@ pub struct ExternalIPSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub node: Option<String>,
+    /// The nodes that take the address over while the planned node is gone, the first choice first. Agents do this by
+    /// themselves, also while the API server is away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), inner(length(min = 1, max = 253)))]
+    pub heirs: Vec<String>,
+    /// Grows with each change of `node`, so that agents can tell a new plan from a take-over under the former one.
+    #[serde(default, skip_serializing_if = "is_first")]
+    #[schemars(range(max = 4_294_967_295_u32))]
+    pub plan: u32,
     /// Who released it last, and when. Absent while a Service has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released: Option<Release>,
@@ -249,6 +258,10 @@ pub enum TrafficPolicy {
     Cluster,
     /// Only nodes with an endpoint of their own serve.
     Local,
+}
+
+fn is_first(plan: &u32) -> bool {
+    *plan == 0
 }
 
 #[cfg(test)]

@@ -72,6 +72,7 @@ fn held(
         },
         since: status.since.clone().filter(|_| stayed).unwrap_or(since),
         last_move,
+        term: None,
     }
 }
 

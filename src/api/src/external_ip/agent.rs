@@ -8,6 +8,7 @@ use k8s_openapi::jiff;
 use kube::Resource as _;
 use mooring_core::condition::{Condition as Decided, Reason as _};
 use mooring_core::ipam::reason::{AnnouncedReason, SingleResponderReason};
+use mooring_core::peer::Term;
 use serde_json::{Value, json};
 
 use super::{ExternalIP, ExternalIPStatus, Method, Move, Responder, Sighting};
@@ -40,6 +41,8 @@ pub struct Held {
     pub since: Time,
     /// How it came to the node, if that is known.
     pub last_move: Option<Move>,
+    /// Under which plan the node has it, and how often it was taken over since; `None` if that is not known.
+    pub term: Option<Term>,
 }
 
 /// The part of a status that agents of holders write.
@@ -95,6 +98,7 @@ pub fn said_status(said: &Said, former: &ExternalIPStatus, now: &Time) -> Extern
             let time = whole_seconds(&last.time);
             Some(Move { time, ..last })
         }),
+        term: held.and_then(|held| held.term).map(Into::into),
         seen: None,
         conditions: of(&OF_HOLDER, &conditions),
     }

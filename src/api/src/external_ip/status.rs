@@ -6,7 +6,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
-use mooring_core::node;
+use mooring_core::{node, peer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,9 @@ pub struct ExternalIPStatus {
     /// How it came to the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_move: Option<Move>,
+    /// Under which plan the node has it, and how often it was taken over since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub term: Option<Term>,
     /// Who answered when another node asked on the wire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Sighting>,
@@ -73,6 +76,19 @@ pub struct Move {
     pub duration_milliseconds: u32,
 }
 
+/// How often an address was moved: by plan, and by take-overs since. Of two nodes that both have it, as after a partition, the
+/// one with the lower term lets go.
+#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[serde(rename_all = "camelCase")]
+pub struct Term {
+    /// The `spec.plan` under which the node has it.
+    #[schemars(range(max = 4_294_967_295_u32))]
+    pub plan: u32,
+    /// How often it was taken over since that plan was made. 0: it is where it was planned to be.
+    #[schemars(range(max = 4_294_967_295_u32))]
+    pub takeovers: u32,
+}
+
 /// What one node saw on the wire when it asked for the address.
 #[derive(KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -97,6 +113,26 @@ pub struct Responder {
     /// The node that has this MAC address. Absent if none has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
+}
+
+// === impl Term ===
+
+impl From<peer::Term> for Term {
+    fn from(term: peer::Term) -> Self {
+        Self {
+            plan: term.plan,
+            takeovers: term.takeovers,
+        }
+    }
+}
+
+impl From<Term> for peer::Term {
+    fn from(term: Term) -> Self {
+        Self {
+            plan: term.plan,
+            takeovers: term.takeovers,
+        }
+    }
 }
 
 // === impl Responder ===

@@ -18,6 +18,8 @@ fn stored() -> Value {
             {"namespace": "shop", "name": "dns", "uid": "u2", "trafficPolicy": "Local", "share": {"anybody": true}},
         ],
         "node": "n1",
+        "heirs": ["n3", "n2"],
+        "plan": 2,
     })
 }
 

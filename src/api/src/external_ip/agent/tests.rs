@@ -21,6 +21,10 @@ fn held() -> Held {
             reason: "Drained".to_owned(),
             duration_milliseconds: 7,
         }),
+        term: Some(Term {
+            plan: 3,
+            takeovers: 1,
+        }),
     }
 }
 
@@ -77,6 +81,7 @@ fn a_holder_says_where_and_how_it_answers_in_whole_seconds() {
                     "reason": "Drained",
                     "durationMilliseconds": 7,
                 },
+                "term": {"plan": 3, "takeovers": 1},
                 "conditions": [
                     {"type": "Announced", "status": "True", "reason": "Announced", "message": "It is.",
                      "lastTransitionTime": "1970-01-01T00:01:40Z"},

@@ -72,6 +72,8 @@ fn the_planned_node_stays_when_the_claim_changes() {
     let [shared, _] = claims();
     let before = ExternalIPSpec {
         node: Some("n1".to_owned()),
+        heirs: vec!["n3".to_owned(), "n2".to_owned()],
+        plan: 4,
         ..spec(&shared, None)
     };
     assert_eq!(spec(&shared, Some(&before)), before);
