@@ -170,7 +170,11 @@ impl PartialEq for Address {
         let (this, other) = (&self.0, &other.0);
         this.claim == other.claim
             && this.planned == other.planned
+            && this.heirs == other.heirs
+            && this.plan == other.plan
             && this.taken_by == other.taken_by
+            && this.term == other.term
+            && this.last_move == other.last_move
     }
 }
 

@@ -367,6 +367,8 @@ fn antrea_now(object: &DynamicObject) -> Change {
 fn spec(berthed: &Berthed) -> ExternalIPSpec {
     ExternalIPSpec {
         node: berthed.node.clone(),
+        heirs: berthed.heirs.clone(),
+        plan: berthed.plan,
         ..mooring_api::external_ip::spec(&berthed.claim, None)
     }
 }
@@ -375,7 +377,7 @@ fn spec(berthed: &Berthed) -> ExternalIPSpec {
 fn spec_patch(spec: &ExternalIPSpec) -> Value {
     let mut object = json!(spec);
     if let Some(fields) = object.as_object_mut() {
-        for field in ["services", "node", "released"] {
+        for field in ["services", "node", "heirs", "plan", "released"] {
             fields.entry(field).or_insert(Value::Null);
         }
     }

@@ -136,7 +136,8 @@ pub struct ExternalIPSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), inner(length(min = 1, max = 253)))]
     pub heirs: Vec<String>,
-    /// Grows with each change of `node`, so that agents can tell a new plan from a take-over under the former one.
+    /// Grows with each change of `node`, and when that node gets the address back, so that agents can tell a new plan from a
+    /// take-over under the former one.
     #[serde(default, skip_serializing_if = "is_first")]
     #[schemars(range(max = 4_294_967_295_u32))]
     pub plan: u32,

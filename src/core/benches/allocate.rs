@@ -20,6 +20,7 @@ use mooring_core::ipam::request::{Others, annotation};
 use mooring_core::ipam::service::{Protocol, Service, ServicePort};
 use mooring_core::kube_proxy::snapshot::{ObjectName, Timestamp};
 use mooring_core::node::{NodeReport, NodeView, Uplink};
+use mooring_core::peer::Term;
 
 const SERVICES: usize = 10_000;
 const POOLS: usize = 20;
@@ -121,11 +122,24 @@ fn carried_out(mut snapshot: Snapshot, decision: &Decision) -> Snapshot {
         .into_iter()
         .map(|known| (known.claim.address, known))
         .collect();
-    for Berthed { claim, node } in decision.create.iter().chain(&decision.update) {
+    for berthed in decision.create.iter().chain(&decision.update) {
+        let Berthed {
+            claim,
+            node,
+            heirs,
+            plan,
+        } = berthed;
         let known = Known {
             claim: claim.clone(),
             planned: node.clone(),
+            heirs: heirs.clone(),
+            plan: *plan,
             taken_by: node.clone(),
+            term: Some(Term {
+                plan: *plan,
+                takeovers: 0,
+            }),
+            last_move: None,
             announced: None,
             request_met: None,
         };

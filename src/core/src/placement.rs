@@ -7,20 +7,22 @@
 //!                                      present owners, loads ──┘
 //! ```
 //!
-//! The operator plans with [`place`]. Agents that find the planned owner dead do not wait for it: they take the first
-//! living one of [`successors`], which every one of them computes alike.
+//! The operator plans with [`place`], and names the heirs of each address: the first of its [`successors`]. Agents that find
+//! the planned owner dead do not wait for the operator: the first living heir takes the address over.
 
 mod assignment;
 mod candidate;
 mod eligibility;
 mod endpoints;
+mod heirs;
 mod judges;
 mod obstacle;
 mod rendezvous;
 
-pub use assignment::{Basis, Nobody, Placement, bound, place};
+pub use assignment::{Basis, Nobody, Placed, Placement, bound, place};
 pub use candidate::{Candidate, CandidateUplink, EXCLUDE_LABEL, GRACE, is_unserved};
-pub use eligibility::{Berth, Verdict, eligible};
+pub use eligibility::{Berth, HeldBack, Verdict, eligible};
 pub use endpoints::{Endpoint, LocalService};
+pub use heirs::HEIRS;
 pub use obstacle::{Force, Obstacle};
 pub use rendezvous::{score, successor, successors};

@@ -1,13 +1,14 @@
 //! Decisions in a world where anything may change at any moment, and operators stop halfway, race and come late.
 #![allow(clippy::unwrap_used, reason = "a test from the first line to the last")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use mooring_core::external_ip::Decision;
 use mooring_core::ipam::outcome::State;
 use mooring_core::ipam::plan::Gate;
 use mooring_core::ipam::service::{Protocol, ServicePort, TrafficPolicy};
+use mooring_core::placement::HEIRS;
 use proptest::prelude::*;
 
 #[path = "external_ip/world.rs"]
@@ -44,6 +45,8 @@ enum Step {
     Node(usize, usize),
     /// The agent of a node takes what is planned for it, or nobody has an address any more.
     Take(prop::sample::Index, bool),
+    /// An heir takes an address over.
+    TakeOver(prop::sample::Index, prop::sample::Index),
     Gate(bool),
     Wait(i64),
     /// An operator decides, and stops after so many writes.
@@ -72,6 +75,8 @@ fn step() -> impl Strategy<Value = Step> {
         ),
         3 => (0..NODES.len(), 0..5usize).prop_map(|(node, change)| Step::Node(node, change)),
         3 => (any::<prop::sample::Index>(), any::<bool>()).prop_map(|(at, to)| Step::Take(at, to)),
+        3 => (any::<prop::sample::Index>(), any::<prop::sample::Index>())
+            .prop_map(|(at, heir)| Step::TakeOver(at, heir)),
         1 => any::<bool>().prop_map(Step::Gate),
         2 => (0..90i64).prop_map(Step::Wait),
         4 => (0..6usize).prop_map(Step::Run),
@@ -162,6 +167,14 @@ impl Story {
                 let node = if *to { known.planned.as_deref() } else { None };
                 world.take(&known.claim.address.to_string(), node);
             }
+            Step::TakeOver(at, heir) if !world.snapshot.addresses.is_empty() => {
+                let known = at.get(&world.snapshot.addresses).clone();
+                if !known.heirs.is_empty() {
+                    let address = known.claim.address.to_string();
+                    let heir: &String = heir.get(&known.heirs);
+                    world.take_over(&address, heir);
+                }
+            }
             Step::Gate(true) => world.snapshot.gate = Gate::Open,
             Step::Gate(false) => {
                 world.snapshot.gate = Gate::Closed {
@@ -190,12 +203,23 @@ impl Story {
                 world.address_versions.clear();
             }
             Step::Settle => self.settle(),
-            Step::Take(..) => {}
+            Step::Take(..) | Step::TakeOver(..) => {}
         }
     }
 
     fn carry_out(&mut self, decision: &Decision, seen: &World, limit: usize) {
+        let before = self.world.snapshot.addresses.clone();
         self.world.carry_out(decision, seen, limit);
+        for known in &before {
+            let after = self.world.known(&known.claim.address.to_string());
+            let Some(after) = after else { continue };
+            let moved = after.planned != known.planned;
+            let away = known.taken_by != known.planned && known.term.is_some();
+            let replanned = after.plan == known.plan + 1;
+            assert!(replanned || after.plan == known.plan);
+            assert!(replanned || !moved, "{known:?} {after:?}");
+            assert!(moved || away || !replanned, "{known:?} {after:?}");
+        }
         self.check();
     }
 
@@ -204,6 +228,11 @@ impl Story {
         let mut holders: BTreeMap<IpAddr, Vec<&[ServicePort]>> = BTreeMap::new();
         for known in &self.world.snapshot.addresses {
             let claim = &known.claim;
+            let heirs: BTreeSet<&String> = known.heirs.iter().chain(&known.planned).collect();
+            let count = known.heirs.len() + usize::from(known.planned.is_some());
+            assert_eq!(heirs.len(), count, "somebody inherits twice: {known:?}");
+            assert!(known.heirs.len() <= HEIRS);
+            assert!(known.planned.is_some() || known.heirs.is_empty());
             let one = holders.entry(claim.address).or_default();
             assert!(one.is_empty(), "two objects of {}", claim.address);
             for holder in &claim.holders {

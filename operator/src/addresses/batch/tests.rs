@@ -47,6 +47,8 @@ fn new_services(number: usize) -> (Decision, Stores) {
                 released: None,
             },
             node: None,
+            heirs: Vec::new(),
+            plan: 0,
         });
         decision.statuses.push(StatusWrite {
             service: service.id.clone(),

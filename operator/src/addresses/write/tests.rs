@@ -16,6 +16,8 @@ fn released() -> Berthed {
             }),
         },
         node: None,
+        heirs: Vec::new(),
+        plan: 2,
     }
 }
 
@@ -24,7 +26,10 @@ fn what_an_update_takes_away_is_said() {
     let patch = spec_patch(&spec(&released()));
     assert_eq!(patch["services"], Value::Null);
     assert_eq!(patch["node"], Value::Null);
-    assert!(patch.as_object().unwrap().contains_key("services"));
+    for field in ["services", "heirs"] {
+        assert!(patch.as_object().unwrap().contains_key(field), "{field}");
+    }
+    assert_eq!(patch["plan"], 2);
     assert_eq!(patch["released"]["name"], "web");
 }
 

@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource as _;
 use mooring_core::condition::Condition as Decided;
-use mooring_core::external_ip::{Announcement, How, Known, Remarks, Said, Seen};
+use mooring_core::external_ip::{Announcement, How, Known, Move, Remarks, Said, Seen};
 use mooring_core::ipam::object_name;
 use mooring_core::kube_proxy::snapshot::Timestamp;
 use mooring_core::mooring;
@@ -28,7 +28,17 @@ pub fn known(object: &ExternalIP) -> Result<Known, NoClaim> {
     Ok(Known {
         claim: claim(object)?,
         planned: object.spec.node.clone(),
+        heirs: object.spec.heirs.clone(),
+        plan: object.spec.plan,
         taken_by: status.and_then(|status| status.node.clone()),
+        term: status.and_then(|status| status.term).map(Into::into),
+        last_move: status.and_then(|status| {
+            let last = status.last_move.as_ref()?;
+            Some(Move {
+                at: timestamp(&last.time),
+                from: last.from.clone(),
+            })
+        }),
         announced: find(ConditionType::Announced).map(|said| Announcement {
             said,
             how: status.and_then(how),

@@ -163,7 +163,11 @@ impl Cluster {
                 addresses.push(Arc::new(Known {
                     claim: berthed.claim.clone(),
                     planned: berthed.node.clone(),
+                    heirs: berthed.heirs.clone(),
+                    plan: berthed.plan,
                     taken_by: None,
+                    term: None,
+                    last_move: None,
                     announced: None,
                     request_met: None,
                 }));

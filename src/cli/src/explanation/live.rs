@@ -41,10 +41,15 @@ pub(super) fn differences(
             .known(*address)
             .and_then(|known| known.planned.as_deref());
         let belongs = decision.placements.get(address).and_then(Placement::node);
-        if decision.update.iter().any(|berthed| is(&berthed)) {
+        if let Some(berthed) = decision.update.iter().find(is) {
+            let known = look.known(*address);
             differs(
                 "NotUpdated",
-                if planned == belongs {
+                if planned == belongs && known.is_some_and(|known| known.claim == berthed.claim) {
+                    format!(
+                        "the ExternalIP of {address} does not yet name those that take it over while its node is gone"
+                    )
+                } else if planned == belongs {
                     format!("the ExternalIP of {address} does not list the right Services yet")
                 } else {
                     let name = |node: Option<&str>| {

@@ -9,7 +9,11 @@ use crate::ipam::pool::{Pool, PoolId, PoolProblem, PoolSpec};
 use crate::ipam::range::{Addresses, Family};
 use crate::ipam::service::TrafficPolicy;
 use crate::kube_proxy::snapshot::Timestamp;
-use crate::placement::{Berth, Candidate, GRACE, LocalService};
+use crate::placement::{Berth, Candidate, GRACE, HeldBack, LocalService};
+
+/// For how many seconds an address of a `revertive` pool does not go back to the node that it left. Kubernetes calls a node
+/// that died ready for 40 s, and one that has just come back may die again.
+const NOT_BACK: u32 = 60;
 
 /// A claim once the plan is carried out.
 #[derive(Debug, Clone, Copy)]
@@ -55,10 +59,17 @@ pub(super) fn claims<'a>(
 }
 
 impl<'a> Planned<'a> {
-    /// The node that has the address, or else is to have it.
+    /// The [present](Known::present) owner.
     pub(super) fn present(&self) -> Option<&'a str> {
-        let known = self.known?;
-        known.taken_by.as_deref().or(known.planned.as_deref())
+        self.known?.present()
+    }
+
+    /// The node that the address left a moment ago, and until when it does not go back there.
+    fn held_back(&self, now: Timestamp) -> Option<HeldBack<'a>> {
+        let last = self.known?.last_move.as_ref()?;
+        let until = last.at.plus_seconds(i64::from(NOT_BACK));
+        let node = last.from.as_deref().filter(|_| now < until)?;
+        Some(HeldBack { node, until })
     }
 }
 
@@ -134,7 +145,10 @@ impl<'a> Harbour<'a> {
             any_cluster: local.is_empty(),
             programmed: None,
             present: None,
+            taken_from: None,
             revertive: spec.revertive,
+            held_back: None,
+            heirs: &[],
         }
     }
 
@@ -148,6 +162,9 @@ impl<'a> Harbour<'a> {
         Berth {
             any_cluster: local.len() < claim.holders.len(),
             present: planned.present(),
+            taken_from: planned.known.and_then(Known::taken_from),
+            held_back: planned.held_back(self.snapshot.now),
+            heirs: planned.known.map_or(&[], |known| &known.heirs),
             ..self.berth(claim.address, &claim.pool, local)
         }
     }
@@ -185,6 +202,20 @@ pub(super) fn next_grace(snapshot: &Snapshot) -> Option<Timestamp> {
         .map(grace_ends)
         .filter(|end| *end > snapshot.now)
         .min()
+}
+
+/// When an address of a `revertive` pool may next go back to the node that it left.
+pub(super) fn next_return(
+    snapshot: &Snapshot,
+    harbour: &Harbour<'_>,
+    claims: &BTreeMap<IpAddr, Planned<'_>>,
+) -> Option<Timestamp> {
+    let back = |planned: &Planned<'_>| Some(planned.held_back(snapshot.now)?.until);
+    let revertive = claims.values().filter(|planned| {
+        let pool = harbour.pool(&planned.claim.pool);
+        !planned.claim.holders.is_empty() && pool.is_some_and(|pool| pool.spec.revertive)
+    });
+    revertive.filter_map(back).min()
 }
 
 /// Addresses of the pool that stand for all of it: one for each set of subnets that some of it is in, at most `limit`.

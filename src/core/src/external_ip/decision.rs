@@ -8,7 +8,7 @@ use super::berths::{self, Harbour, Planned};
 use super::occupied;
 use super::pool_state;
 use super::remarks::{self, Remarks};
-use super::snapshot::Snapshot;
+use super::snapshot::{Known, Snapshot};
 use crate::condition::Condition;
 use crate::ipam::allocate;
 use crate::ipam::claim::Claim;
@@ -17,14 +17,14 @@ use crate::ipam::outcome::Outcome;
 use crate::ipam::plan::{Plan, StatusWrite, World};
 use crate::ipam::pool::{Pool, PoolId, Usage, check};
 use crate::kube_proxy::snapshot::{ObjectName, Timestamp};
-use crate::placement::{Basis, LocalService, Obstacle, Placement, eligible, place};
+use crate::placement::{Basis, LocalService, Obstacle, Placed, Placement, eligible, place};
 
 /// Everything to write, in the order in which [`ipam::plan`](crate::ipam::plan) says, and why.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Decision {
     /// ExternalIPs to create. That they exist already means that somebody else was first.
     pub create: Vec<Berthed>,
-    /// ExternalIPs whose spec changes: holders, release, or the planned node.
+    /// ExternalIPs whose spec changes: holders, release, the planned node, or its heirs.
     pub update: Vec<Berthed>,
     /// ExternalIPs to delete: their addresses have rested.
     pub delete: Vec<IpAddr>,
@@ -49,6 +49,10 @@ pub struct Berthed {
     pub claim: Claim,
     /// `spec.node`.
     pub node: Option<String>,
+    /// `spec.heirs`: who takes it over while that node is gone.
+    pub heirs: Vec<String>,
+    /// `spec.plan`: grows whenever the node changes, or gets the address back from one that took it over.
+    pub plan: u32,
 }
 
 /// What the status of a pool is to say. Antrea's kind has room for the usage only.
@@ -80,9 +84,10 @@ pub fn decide(snapshot: &Snapshot) -> Decision {
     let written = plan.create.iter().chain(&plan.update);
     let claims = berths::claims(snapshot, written, &plan.delete);
     let harbour = Harbour::new(snapshot, &pools);
-    let placements = placements(&harbour, &claims);
+    let placed = placed(&harbour, &claims);
     let pool_states = pool_state::states(&harbour, &pools, &plan, &claims);
-    let (create, update) = changes(&claims, &placements);
+    let (create, update) = changes(&claims, &placed);
+    let returns = berths::next_return(snapshot, &harbour, &claims);
     drop(harbour);
     drop(claims);
     Decision {
@@ -93,11 +98,12 @@ pub fn decide(snapshot: &Snapshot) -> Decision {
         outcomes: plan.outcomes,
         pools,
         pool_states,
-        placements,
+        placements: placed.placements,
         wake: plan
             .wake
             .into_iter()
             .chain(berths::next_grace(snapshot))
+            .chain(returns)
             .min(),
     }
 }
@@ -132,10 +138,7 @@ fn world<'a>(snapshot: &'a Snapshot, pools: &'a [Pool]) -> World<'a> {
     }
 }
 
-fn placements(
-    harbour: &Harbour<'_>,
-    claims: &BTreeMap<IpAddr, Planned<'_>>,
-) -> BTreeMap<IpAddr, Placement> {
+fn placed(harbour: &Harbour<'_>, claims: &BTreeMap<IpAddr, Planned<'_>>) -> Placed {
     let taken = || {
         claims
             .values()
@@ -148,22 +151,18 @@ fn placements(
         .zip(&local)
         .map(|(planned, local)| harbour.taken(planned, local))
         .collect();
-    let mut placements = place(&berths, &harbour.candidates);
+    let mut placed = place(&berths, &harbour.candidates);
     for planned in taken() {
-        stay_if_unreadable(harbour, planned, &mut placements);
+        stay_if_unreadable(harbour, planned, &mut placed);
     }
-    placements
+    placed
 }
 
 /// A `nodeSelector` that cannot be read selects no node, and takes no address away either.
-fn stay_if_unreadable(
-    harbour: &Harbour<'_>,
-    planned: &Planned<'_>,
-    placements: &mut BTreeMap<IpAddr, Placement>,
-) {
+fn stay_if_unreadable(harbour: &Harbour<'_>, planned: &Planned<'_>, placed: &mut Placed) {
     let claim = planned.claim;
     let (Some(present), Some(Placement::Nowhere(nobody))) =
-        (planned.present(), placements.get(&claim.address))
+        (planned.present(), placed.placements.get(&claim.address))
     else {
         return;
     };
@@ -176,27 +175,39 @@ fn stay_if_unreadable(
             node: node.clone(),
             basis: Basis::KeptDespite(obstacles.clone()),
         };
-        placements.insert(claim.address, stays);
+        placed.placements.insert(claim.address, stays);
+        placed.heirs.remove(&claim.address);
     }
 }
 
-/// The claims to create, and those to update. A released address has no planned node.
+/// The claims to create, and those to update. A released address has no planned node and no heirs.
 fn changes(
     claims: &BTreeMap<IpAddr, Planned<'_>>,
-    placements: &BTreeMap<IpAddr, Placement>,
+    placed: &Placed,
 ) -> (Vec<Berthed>, Vec<Berthed>) {
     let (mut create, mut update) = (Vec::new(), Vec::new());
     for (address, planned) in claims {
-        let node = placements.get(address).and_then(Placement::node);
+        let placement = placed.placements.get(address);
+        let node = placement.and_then(Placement::node);
+        let before = planned.known.map_or(&[][..], |known| &known.heirs);
+        let heirs = match (placement, placed.heirs.get(address)) {
+            (None, _) => &[],
+            (Some(_), Some(heirs)) => heirs.as_slice(),
+            (Some(_), None) => before,
+        };
+        // Who took it over gives it back only under a new plan, also if that is for the same node as before.
+        let back = node.is_some() && planned.known.and_then(Known::taken_from) == node;
+        let moves = back || planned.known.and_then(|known| known.planned.as_deref()) != node;
+        let plan = planned.known.map_or(0, |known| known.plan);
         let berthed = || Berthed {
             claim: planned.claim.clone(),
             node: node.map(str::to_owned),
+            heirs: heirs.to_vec(),
+            plan: plan.saturating_add(moves.into()),
         };
         match planned.known {
             None => create.push(berthed()),
-            Some(known) if planned.changed || known.planned.as_deref() != node => {
-                update.push(berthed());
-            }
+            Some(_) if planned.changed || moves || heirs != before => update.push(berthed()),
             Some(_) => {}
         }
     }

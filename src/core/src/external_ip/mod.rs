@@ -19,4 +19,4 @@ mod snapshot;
 pub use decision::{Berthed, Decision, NodeVerdict, PoolState, decide};
 pub use occupied::of_cluster;
 pub use remarks::{Remarks, not_met};
-pub use snapshot::{Announcement, ClusterNode, How, Known, Networks, Said, Seen, Snapshot};
+pub use snapshot::{Announcement, ClusterNode, How, Known, Move, Networks, Said, Seen, Snapshot};

@@ -15,6 +15,7 @@ use crate::ipam::service::Service;
 use crate::kube_proxy::snapshot::{ObjectName, Timestamp};
 use crate::mooring::Method;
 use crate::node::NodeView;
+use crate::peer::Term;
 use crate::placement::Endpoint;
 
 /// Everything that decides about external IPs. Large parts are shared with whoever keeps them up to date.
@@ -49,12 +50,29 @@ pub struct Known {
     pub claim: Claim,
     /// `spec.node`: where it is planned to be.
     pub planned: Option<String>,
+    /// `spec.heirs`: who takes it over while that node is gone.
+    pub heirs: Vec<String>,
+    /// `spec.plan`: how often that was decided anew.
+    pub plan: u32,
     /// `status.node`: who answers for it.
     pub taken_by: Option<String>,
+    /// `status.term`: since which plan, and since how many take-overs under it.
+    pub term: Option<Term>,
+    /// `status.lastMove`: how it came there.
+    pub last_move: Option<Move>,
     /// The condition `Announced` in its status, and more about the same.
     pub announced: Option<Announcement>,
     /// The condition `RequestMet` in its status.
     pub request_met: Option<Said>,
+}
+
+/// How an address came to the node that has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// When.
+    pub at: Timestamp,
+    /// The node that had it before, if one did.
+    pub from: Option<String>,
 }
 
 /// What a status says about who answers for an address. How, and what a witness saw, decides nothing: it is there to be
@@ -147,6 +165,26 @@ impl Said {
 // === impl Known ===
 
 impl Known {
+    /// The node that has the address, or else is to have it. One that was to give it away under a later plan than that under
+    /// which it has it does not count any more.
+    pub(super) fn present(&self) -> Option<&str> {
+        let outdated = self.term.is_some_and(|term| term.plan < self.plan);
+        let (taken_by, planned) = (self.taken_by.as_deref(), self.planned.as_deref());
+        if outdated {
+            planned.or(taken_by)
+        } else {
+            taken_by.or(planned)
+        }
+    }
+
+    /// The planned node, if another one took the address over from it under the present plan.
+    pub(super) fn taken_from(&self) -> Option<&str> {
+        let term = self.term.filter(|term| term.takeovers > 0)?;
+        let planned = self.planned.as_deref()?;
+        let taken_by = self.taken_by.as_deref()?;
+        (term.plan == self.plan && taken_by != planned).then_some(planned)
+    }
+
     /// Whether the agent of the planned node says why the node has not taken the address: it knows better than the operator,
     /// which only sees that. What the agent of another node said before the plan changed does not count; where it cannot be
     /// told which node is meant, it is taken for the right one, as two that contradict each other for ever would be worse.

@@ -8,9 +8,11 @@ use std::rc::Rc;
 
 use super::candidate::Candidate;
 use super::eligibility::{Berth, unhindered};
+use super::heirs::{Top, Tops};
 use super::judges::{Judged, Judges};
 use super::obstacle::Obstacle;
 use super::rendezvous::Scores;
+use crate::kube_proxy::snapshot::Timestamp;
 
 /// Where an address belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +33,18 @@ pub enum Placement {
 pub enum Basis {
     /// It has it already, and nothing speaks against that.
     Kept,
+    /// It took it over from its planned owner, and nothing speaks against that it keeps it.
+    TakenOver {
+        /// The planned owner.
+        from: String,
+    },
+    /// It has it already. The pool is `revertive` and the first choice of the hash can have it, but has just lost it.
+    NotYetReverted {
+        /// The first choice.
+        to: String,
+        /// When it gets it back.
+        until: Timestamp,
+    },
     /// It has it already, and no other node is better.
     KeptDespite(Vec<Obstacle>),
     /// It is the first choice of the hash.
@@ -58,6 +72,15 @@ pub enum Basis {
     },
 }
 
+/// Where all addresses belong.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Placed {
+    /// The owner of each.
+    pub placements: BTreeMap<IpAddr, Placement>,
+    /// The heirs of those whose heirs are others than before.
+    pub heirs: BTreeMap<IpAddr, Vec<String>>,
+}
+
 /// No node can own the address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nobody {
@@ -78,9 +101,12 @@ pub fn bound(addresses: usize, nodes: usize) -> usize {
 ///   `revertive`.
 /// - A new owner is the first of the [`successors`](super::successors) whose load stays within the [`bound`] over the nodes that could take
 ///   the address. Addresses that stay where they are count, but are not moved to make room.
+/// - Who took an address over from a node that was gone is its owner.
+/// - An address of a `revertive` pool does not go [back](super::HeldBack) at once to a node that it has just left.
 /// - An owner with obstacles that might be misjudged from afar ([`Force::YieldsToBetter`](super::Force::YieldsToBetter)) keeps the address until there is
 ///   a node without.
-pub fn place<'a>(berths: &'a [Berth<'a>], nodes: &'a [Candidate]) -> BTreeMap<IpAddr, Placement> {
+/// - The [heirs](super::HEIRS) of an address are the first of its [`successors`](super::successors) that nothing keeps from it, without the owner.
+pub fn place<'a>(berths: &'a [Berth<'a>], nodes: &'a [Candidate]) -> Placed {
     let mut berths: Vec<&'a Berth<'a>> = berths.iter().collect();
     berths.sort_by_key(|berth| berth.ip);
     berths.dedup_by_key(|berth| berth.ip);
@@ -88,14 +114,14 @@ pub fn place<'a>(berths: &'a [Berth<'a>], nodes: &'a [Candidate]) -> BTreeMap<Ip
     let mut fleet = Fleet::new(nodes);
     let mut placements = BTreeMap::new();
     let (mut open, mut revertive) = (Vec::new(), Vec::new());
-    for berth in berths {
+    for berth in berths.iter().copied() {
         let present = berth.present.and_then(|name| fleet.number(name));
         if let Some(node) = present
             && !berth.revertive
             && !Judges::is_common(berth)
             && unhindered(berth, fleet.nodes[node])
         {
-            placements.insert(berth.ip, fleet.moor(node, Basis::Kept));
+            placements.insert(berth.ip, fleet.moor(node, kept(berth)));
             continue;
         }
         let judged = fleet.judges.judge(berth);
@@ -104,27 +130,53 @@ pub fn place<'a>(berths: &'a [Berth<'a>], nodes: &'a [Candidate]) -> BTreeMap<Ip
             open.push((berth, judged));
             continue;
         };
-        if berth.revertive && basis == Basis::Kept {
-            revertive.push((berth, judged));
-        }
+        let basis = match basis {
+            Basis::Kept => {
+                if berth.revertive {
+                    revertive.push((berth, judged));
+                }
+                kept(berth)
+            }
+            basis => basis,
+        };
         placements.insert(berth.ip, fleet.moor(node, basis));
     }
+    let mut tops = Tops::new();
     for (berth, judged) in open {
-        placements.insert(berth.ip, fleet.choose(berth, &judged));
+        placements.insert(berth.ip, fleet.choose(berth, &judged, &mut tops));
         if berth.revertive {
             revertive.push((berth, judged));
         }
     }
     fleet.revert_all(&revertive, &mut placements);
-    placements
+    let heirs = berths.into_iter().filter_map(|berth| {
+        let heirs = match placements.get(&berth.ip).and_then(Placement::node) {
+            Some(owner) => fleet.heirs(berth, owner, &tops)?,
+            None if berth.heirs.is_empty() => return None,
+            None => Vec::new(),
+        };
+        Some((berth.ip, heirs))
+    });
+    let heirs = heirs.collect();
+    Placed { placements, heirs }
+}
+
+/// Why the present owner keeps an address that nothing keeps it from.
+fn kept(berth: &Berth<'_>) -> Basis {
+    match berth.taken_from {
+        Some(from) => Basis::TakenOver {
+            from: from.to_owned(),
+        },
+        None => Basis::Kept,
+    }
 }
 
 /// The nodes by name, and how many addresses each one has.
-struct Fleet<'n> {
-    nodes: Vec<&'n Candidate>,
+pub(super) struct Fleet<'n> {
+    pub(super) nodes: Vec<&'n Candidate>,
     numbers: HashMap<&'n str, usize>,
     loads: Vec<usize>,
-    judges: Judges<'n>,
+    pub(super) judges: Judges<'n>,
 }
 
 impl<'n> Fleet<'n> {
@@ -143,7 +195,7 @@ impl<'n> Fleet<'n> {
         }
     }
 
-    fn number(&self, name: &str) -> Option<usize> {
+    pub(super) fn number(&self, name: &str) -> Option<usize> {
         self.numbers.get(name).copied()
     }
 
@@ -161,18 +213,25 @@ impl<'n> Fleet<'n> {
         bound(present + 1, nodes.len())
     }
 
-    /// A new owner: the first of the [`successors`](super::successors) that has room.
-    fn choose(&mut self, berth: &Berth<'_>, judged: &Judged<'_>) -> Placement {
+    /// A new owner: the first of the [`successors`](super::successors) that has room. All takers are hashed for that, so that
+    /// the heirs come out as well.
+    fn choose(&mut self, berth: &Berth<'_>, judged: &Judged<'_>, tops: &mut Tops) -> Placement {
         let bound = self.bound(&judged.takers);
         let mut scores = Scores::of(berth.ip);
+        let mut top = Top::default();
         let (mut preferred, mut chosen) = (None, None);
         for node in judged.takers.iter().copied() {
+            let score = scores.score(&self.nodes[node].name);
+            top.add(score, node);
             // Of equal scores the lower name is first, which is the lower number.
-            let score = Some((scores.score(&self.nodes[node].name), Reverse(node)));
+            let score = Some((score, Reverse(node)));
             preferred = preferred.max(score);
             if self.loads[node] < bound {
                 chosen = chosen.max(score);
             }
+        }
+        if !judged.free.is_empty() {
+            tops.insert(berth.ip, top.nodes());
         }
         let (Some((_, Reverse(chosen))), Some((_, Reverse(preferred)))) = (chosen, preferred)
         else {
@@ -206,17 +265,29 @@ impl<'n> Fleet<'n> {
         revertive: &[(&Berth<'_>, Rc<Judged<'_>>)],
         placements: &mut BTreeMap<IpAddr, Placement>,
     ) {
-        let mut away: Vec<(IpAddr, usize, &Judged<'_>)> = revertive
-            .iter()
-            .filter_map(|(berth, judged)| {
-                let mut scores = Scores::of(berth.ip);
-                let first =
-                    judged.free.iter().copied().max_by_key(|node| {
-                        (scores.score(&self.nodes[*node].name), Reverse(*node))
-                    })?;
-                Some((berth.ip, first, judged.as_ref()))
-            })
-            .collect();
+        let mut away: Vec<(IpAddr, usize, &Judged<'_>)> = Vec::new();
+        for (berth, judged) in revertive {
+            let mut scores = Scores::of(berth.ip);
+            let first = judged
+                .free
+                .iter()
+                .copied()
+                .max_by_key(|node| (scores.score(&self.nodes[*node].name), Reverse(*node)));
+            let Some(first) = first else { continue };
+            match berth.held_back {
+                Some(held) if held.node == self.nodes[first].name => {
+                    if let Some(Placement::On { basis, .. }) = placements.get_mut(&berth.ip)
+                        && *basis == Basis::Kept
+                    {
+                        *basis = Basis::NotYetReverted {
+                            to: held.node.to_owned(),
+                            until: held.until,
+                        };
+                    }
+                }
+                _ => away.push((berth.ip, first, judged.as_ref())),
+            }
+        }
         loop {
             let before = away.len();
             away.retain(|(ip, first, judged)| {
@@ -233,7 +304,7 @@ impl<'n> Fleet<'n> {
                     let to = self.nodes[*first].name.clone();
                     let from = std::mem::replace(node, to);
                     match basis {
-                        Basis::Kept => *basis = Basis::Reverted { from },
+                        Basis::Kept | Basis::TakenOver { .. } => *basis = Basis::Reverted { from },
                         // It is not there yet: it goes to its first choice at once.
                         Basis::MovedFrom { .. } => {}
                         _ => *basis = Basis::FirstChoice,
@@ -274,6 +345,8 @@ impl Basis {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Kept => "Kept",
+            Self::TakenOver { .. } => "TakenOver",
+            Self::NotYetReverted { .. } => "NotYetReverted",
             Self::KeptDespite(_) => "KeptDespite",
             Self::FirstChoice => "FirstChoice",
             Self::Reverted { .. } => "Reverted",
@@ -288,6 +361,15 @@ impl fmt::Display for Basis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kept => f.write_str("it has the address and can keep it"),
+            Self::TakenOver { from } => write!(
+                f,
+                "it took the address over while {from} was gone, and can keep it"
+            ),
+            Self::NotYetReverted { to, until } => write!(
+                f,
+                "it has the address; {to}, the first choice of the hash, gets it back at {until} if it is well then, as the pool is \
+                 revertive. A node that has just failed may be called ready for some time"
+            ),
             Self::KeptDespite(obstacles) => write!(
                 f,
                 "it has the address, and no other node is better although {}",

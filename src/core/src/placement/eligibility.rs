@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::ipam::range::Family;
 use crate::ipam::selector::LabelSelector;
+use crate::kube_proxy::snapshot::Timestamp;
 
 use super::candidate::{Candidate, EXCLUDE_LABEL};
 use super::endpoints::LocalService;
@@ -32,8 +33,23 @@ pub struct Berth<'a> {
     pub programmed: Option<&'a BTreeSet<String>>,
     /// The present owner.
     pub present: Option<&'a str>,
+    /// The node that the present owner took the address over from. `None` if it is where it was planned to be.
+    pub taken_from: Option<&'a str>,
     /// The pool is `revertive`: the address goes back to a better node as soon as there is one.
     pub revertive: bool,
+    /// The node that it does not go back to yet.
+    pub held_back: Option<HeldBack<'a>>,
+    /// Those that are known to take it over while its owner is gone.
+    pub heirs: &'a [String],
+}
+
+/// A node that an address has just left, which gets it back at that time at the earliest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldBack<'a> {
+    /// Its name.
+    pub node: &'a str,
+    /// When.
+    pub until: Timestamp,
 }
 
 /// A node with what keeps it from owning the address; `Ok` if nothing does.
@@ -111,6 +127,18 @@ pub fn eligible<'a>(berth: &Berth<'_>, nodes: &'a [Candidate]) -> Vec<Verdict<'a
 /// Whether nothing keeps the node from the address, as far as that can be said without a look at the others.
 pub(super) fn unhindered(berth: &Berth<'_>, node: &Candidate) -> bool {
     missing(berth, &node.name).is_empty() && of_node(berth, node).is_empty()
+}
+
+/// All that keeps the node from the address, as far as that can be said without a look at the others.
+pub(super) fn hindrances(berth: &Berth<'_>, node: &Candidate) -> Vec<Obstacle> {
+    let mut obstacles = of_node(berth, node);
+    let missing = missing(berth, &node.name);
+    if !missing.is_empty() {
+        obstacles.push(Obstacle::NoLocalEndpoint {
+            services: missing.into_iter().map(str::to_owned).collect(),
+        });
+    }
+    obstacles
 }
 
 /// The Services of policy `Local` that the node cannot serve.

@@ -31,9 +31,9 @@ pub(super) struct Judges<'a> {
 pub(super) struct Judged<'a> {
     verdicts: Vec<Verdict<'a>>,
     /// Those that nothing keeps from it.
-    pub(super) free: Vec<usize>,
+    pub(super) free: Rc<[usize]>,
     /// Those that can take it: the free ones, or if there is none, those that are merely cordoned.
-    pub(super) takers: Vec<usize>,
+    pub(super) takers: Rc<[usize]>,
 }
 
 impl<'a> Judges<'a> {
@@ -71,7 +71,7 @@ impl<'a> Judges<'a> {
 
 impl<'a> Judged<'a> {
     fn new(verdicts: Vec<Verdict<'a>>) -> Self {
-        let those = |wanted: fn(&Verdict<'_>) -> bool| -> Vec<usize> {
+        let those = |wanted: fn(&Verdict<'_>) -> bool| -> Rc<[usize]> {
             let numbered = verdicts.iter().enumerate();
             numbered
                 .filter(|(_, verdict)| wanted(verdict))
@@ -82,7 +82,7 @@ impl<'a> Judged<'a> {
         let takers = if free.is_empty() {
             those(|verdict| verdict.force() == Some(Force::TakesNoMore))
         } else {
-            free.clone()
+            Rc::clone(&free)
         };
         Self {
             verdicts,

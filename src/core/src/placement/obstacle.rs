@@ -93,6 +93,14 @@ impl Obstacle {
         }
     }
 
+    /// It lasts for some seconds.
+    pub(super) fn is_restart(&self) -> bool {
+        matches!(
+            self,
+            Self::AgentRestarting | Self::KubeProxyRestarting { .. }
+        )
+    }
+
     /// What it means for the present owner. What the operator only believes, because it cannot see the node, never takes
     /// an address away without a better place for it.
     pub fn force(&self) -> Force {

@@ -11,8 +11,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use mooring_core::condition::Condition;
-use mooring_core::external_ip::{ClusterNode, Decision, Known, Networks, Said, Snapshot, decide};
-use mooring_core::ipam::claim::Claim;
+use mooring_core::external_ip::{
+    Berthed, ClusterNode, Decision, Known, Move, Networks, Said, Snapshot, decide,
+};
 use mooring_core::ipam::plan::Gate;
 use mooring_core::ipam::pool::{PoolId, PoolObject, PoolSpec};
 use mooring_core::ipam::range::{Family, RangeText};
@@ -20,6 +21,7 @@ use mooring_core::ipam::request::Others;
 use mooring_core::ipam::service::{Ingress, Protocol, Service, ServicePort};
 use mooring_core::kube_proxy::snapshot::{ObjectName, Timestamp};
 use mooring_core::node::{NodeReport, NodeView, Uplink};
+use mooring_core::peer::Term;
 use mooring_core::placement::Endpoint;
 
 /// Objects with their versions, as an API server keeps them.
@@ -232,7 +234,29 @@ impl World {
         let known = all
             .find(|known| known.claim.address == ip(address))
             .unwrap();
-        Arc::make_mut(known).taken_by = node.map(str::to_owned);
+        let known = Arc::make_mut(known);
+        known.taken_by = node.map(str::to_owned);
+        known.term = None;
+    }
+
+    /// A node takes an address over, once more under the present plan, and says so.
+    pub fn take_over(&mut self, address: &str, node: &str) {
+        let at = self.snapshot.now;
+        let mut all = self.snapshot.addresses.iter_mut();
+        let known = all
+            .find(|known| known.claim.address == ip(address))
+            .unwrap();
+        let known = Arc::make_mut(known);
+        let before = known.term.filter(|term| term.plan == known.plan);
+        known.last_move = Some(Move {
+            at,
+            from: known.taken_by.take().or(known.planned.clone()),
+        });
+        known.taken_by = Some(node.to_owned());
+        known.term = Some(Term {
+            plan: known.plan,
+            takeovers: before.map_or(0, |term| term.takeovers) + 1,
+        });
     }
 
     /// An agent, or the operator, writes `Announced`.
@@ -255,11 +279,22 @@ impl World {
     pub fn take_all(&mut self) {
         for known in &mut self.snapshot.addresses {
             let known = Arc::make_mut(known);
+            if known.taken_by != known.planned {
+                known.last_move = Some(Move {
+                    at: self.snapshot.now,
+                    from: known.taken_by.clone(),
+                });
+            }
             known.taken_by.clone_from(&known.planned);
+            known.term = known.planned.as_ref().map(|_| Term {
+                plan: known.plan,
+                takeovers: 0,
+            });
         }
     }
 
-    fn put(&mut self, claim: &Claim, planned: Option<String>) {
+    fn put(&mut self, berthed: &Berthed) {
+        let claim = &berthed.claim;
         let version = self.next();
         self.address_versions.insert(claim.address, version);
         let all = &mut self.snapshot.addresses;
@@ -270,12 +305,18 @@ impl World {
             Some(known) => {
                 let known = Arc::make_mut(known);
                 known.claim = claim.clone();
-                known.planned = planned;
+                known.planned.clone_from(&berthed.node);
+                known.heirs.clone_from(&berthed.heirs);
+                known.plan = berthed.plan;
             }
             None => all.push(Arc::new(Known {
                 claim: claim.clone(),
-                planned,
+                planned: berthed.node.clone(),
+                heirs: berthed.heirs.clone(),
+                plan: berthed.plan,
                 taken_by: None,
+                term: None,
+                last_move: None,
                 announced: None,
                 request_met: None,
             })),
@@ -292,7 +333,7 @@ impl World {
             }
             let address = berthed.claim.address;
             if self.address_versions.get(&address) == seen.address_versions.get(&address) {
-                self.put(&berthed.claim, berthed.node.clone());
+                self.put(berthed);
                 writes += 1;
             } else {
                 failed.insert(address);

@@ -35,7 +35,10 @@ fn berth<'a>(selector: &'a LabelSelector, number: usize, present: Option<&'a str
         any_cluster: true,
         programmed: None,
         present,
+        taken_from: None,
         revertive: false,
+        held_back: None,
+        heirs: &[],
     }
 }
 
@@ -62,7 +65,7 @@ fn settle(
             ..berth(&all, number, present.get(&ip(number)).map(String::as_str))
         })
         .collect();
-    place(&berths, nodes)
+    place(&berths, nodes).placements
 }
 
 fn owners(placements: &BTreeMap<IpAddr, Placement>) -> Owners {
@@ -211,7 +214,9 @@ fn the_owner_of_an_address_under_policy_local_follows_the_endpoints() {
             any_cluster: false,
             ..berth(&selector, 0, present)
         };
-        place(&[berth], &all)[&ip(0)].node().map(str::to_owned)
+        place(&[berth], &all).placements[&ip(0)]
+            .node()
+            .map(str::to_owned)
     };
     assert_eq!(on(&["b"], Some("a")).as_deref(), Some("b"));
     assert_eq!(on(&["a", "b"], Some("b")).as_deref(), Some("b"));
@@ -238,7 +243,7 @@ fn addresses_of_other_pools_count_for_the_load() {
             )
         })
         .collect();
-    let owners = owners(&place(&berths, &nodes));
+    let owners = owners(&place(&berths, &nodes).placements);
     assert_eq!(owners.values().filter(|owner| *owner == "a").count(), 4);
     assert_eq!(highest_load(&owners), 4);
 }

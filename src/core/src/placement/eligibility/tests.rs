@@ -44,7 +44,10 @@ fn berth(selector: &LabelSelector) -> Berth<'_> {
         any_cluster: true,
         programmed: None,
         present: None,
+        taken_from: None,
         revertive: false,
+        held_back: None,
+        heirs: &[],
     }
 }
 
