@@ -20,6 +20,7 @@ mod metadata;
 pub mod network;
 pub mod node_proxy_state;
 mod object;
+pub mod peer_keys;
 mod pod;
 mod selector;
 mod service;

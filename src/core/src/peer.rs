@@ -10,6 +10,7 @@ mod acquaintance;
 mod datagram;
 mod keys;
 mod message;
+pub mod rotation;
 
 pub(crate) use acquaintance::{Acquaintance, Tokens, Worth};
 pub use datagram::{LENGTH, Rejected};
