@@ -14,6 +14,8 @@ use testbed::Bed;
 
 const OPERATOR: &str = "mooring-operator";
 const AGENT: &str = "mooring-agent";
+/// The one Secret.
+const KEYS: &str = "mooring-peer-keys";
 
 /// A namespace that Mooring knows nothing of: what is allowed here is allowed everywhere.
 const ELSEWHERE: &str = "elsewhere";
@@ -67,6 +69,7 @@ fn mooring_may_do_what_the_readme_says_and_no_more() {
     the_operator_deletes_pods_of_kube_proxy_only(&bed);
     the_operator_writes_finalizers_of_pools_only(&bed);
     the_operator_writes_addresses_of_services_only(&bed);
+    the_operator_makes_no_secret_but_its_own(&bed);
     external_ips_are_the_operators(&bed);
     an_agent_has_addresses_for_its_own_node_only(&bed);
     bed.down().unwrap();
@@ -165,7 +168,9 @@ fn nothing_is_a_wildcard_a_secret_or_a_way_to_more(account: &str, permissions: &
         for rule in rules {
             let text = format!("{account} in {namespace:?}: {rule:?}");
             assert!(rule.verb != "*" && !rule.resource.contains('*'), "{text}");
-            assert!(!rule.resource.starts_with("secrets"), "{text}");
+            let keys = namespace == NAMESPACE
+                && (rule.name.as_deref() == Some(KEYS) || rule.verb == "create");
+            assert!(keys || !rule.resource.starts_with("secrets"), "{text}");
             for more in ["impersonate", "escalate", "bind", "deletecollection"] {
                 assert_ne!(rule.verb, more, "{text}");
             }
@@ -213,6 +218,8 @@ fn the_operator_writes_no_workload(operator: &Permissions) {
                 ("", "patch", "services/status"),
                 ("kube-system", "delete", "pods"),
                 ("kube-system", "patch", "configmaps"),
+                (NAMESPACE, "create", "secrets"),
+                (NAMESPACE, "update", "secrets"),
             ];
             assert!(
                 allowed.contains(&(namespace, verb, resource)),
@@ -259,6 +266,16 @@ fn reviews_agree(bed: &Bed) {
         }
         ask(account, "patch configmaps/coredns", "kube-system", false);
     }
+    let keys = |verb: &str| format!("{verb} secrets/{KEYS}");
+    for account in [OPERATOR, AGENT] {
+        ask(account, &keys("get"), NAMESPACE, true);
+        ask(account, &keys("get"), "kube-system", false);
+        ask(account, &keys("delete"), NAMESPACE, false);
+    }
+    ask(OPERATOR, &keys("update"), NAMESPACE, true);
+    ask(AGENT, &keys("update"), NAMESPACE, false);
+    ask(AGENT, "create secrets", NAMESPACE, false);
+    ask(OPERATOR, "create secrets", "kube-system", false);
     ask(OPERATOR, "patch configmaps/kube-proxy", "kube-system", true);
     ask(OPERATOR, "delete pods", "kube-system", true);
     ask(
@@ -569,6 +586,27 @@ fn apply_status_as_operator(
         "-",
     ];
     with_token(bed, OPERATOR, None, &arguments, &object)
+}
+
+fn the_operator_makes_no_secret_but_its_own(bed: &Bed) {
+    let words = "the operator may write no Secret but mooring-peer-keys";
+    let arguments = ["create", "--validate=false", "--dry-run=server", "-f", "-"];
+    let make = |name: &str, type_: &str| {
+        let secret = json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {
+                "name": name,
+                "namespace": NAMESPACE,
+                "annotations": {"kubernetes.io/service-account.name": AGENT},
+            },
+            "type": type_,
+        });
+        with_token(bed, OPERATOR, None, &arguments, &secret)
+    };
+    make(KEYS, "Opaque").unwrap();
+    expect_refusal(make("other", "Opaque"), words);
+    expect_refusal(make(KEYS, "kubernetes.io/service-account-token"), words);
 }
 
 fn the_operator_writes_finalizers_of_pools_only(bed: &Bed) {

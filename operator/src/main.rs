@@ -4,13 +4,14 @@
 //!            ┌ leader (Lease) ──── who acts
 //! main ──────┼ guard (leader only): watches ─▶ World ─▶ mooring_core decides ─▶ status, actions, events
 //!            ├ addresses (leader only): watches ─▶ Stores ─▶ mooring_core decides ─▶ ExternalIPs, statuses, events
+//!            ├ peer_keys (leader only): the keys by which agents know each other ─▶ Secret
 //!            └ health: /healthz, /readyz, /metrics
 //! ```
 //!
 //! Every decision is taken in `mooring_core`; this is the shell around it. It writes the status of the ServiceProxy, the
 //! one line in kube-proxy's ConfigMap, and Events; it deletes Pods of kube-proxy so that they start anew. It makes
-//! ExternalIPs, and writes them into the statuses of Services. It reads no Secrets, and it is no part of how nodes move
-//! addresses: nodes keep theirs while it is away.
+//! ExternalIPs, and writes them into the statuses of Services. The one Secret that it reads is its own, with the keys of the
+//! agents. It is no part of how nodes move addresses: nodes keep theirs, and take over, while it is away.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -39,6 +40,7 @@ mod leader;
 mod location;
 mod logs;
 mod metrics;
+mod peer_keys;
 mod survey;
 mod waits;
 mod watches;
@@ -137,7 +139,7 @@ async fn operate(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Acts whenever this replica leads, and stops at once when it does not. Neither loop waits for the other.
+/// Acts whenever this replica leads, and stops at once when it does not. No loop waits for another.
 async fn act_while_leading(
     guard: &guard::Context,
     addresses: &addresses::Context,
@@ -152,6 +154,7 @@ async fn act_while_leading(
         tokio::select! {
             ended = guard::run(guard.clone(), outages) => return ended,
             ended = addresses::run(addresses.clone()) => return ended,
+            ended = peer_keys::run(addresses.cluster.clone(), addresses.metrics.clone()) => return ended,
             lost = until_lost(standing.clone()) => lost?,
         }
     }

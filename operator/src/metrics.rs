@@ -29,6 +29,8 @@ pub(crate) struct Metrics {
     node_reporting: Family<NodeLabels, Gauge>,
     conditions: Family<ConditionLabels, Gauge>,
     foreign: Family<FindingLabels, Gauge>,
+    peer_key_steps: Family<StepLabels, Counter>,
+    peer_keys_usable: Family<SecretLabels, Gauge>,
     /// Of pools, Services and external IPs.
     pub addresses: AddressMetrics,
 }
@@ -66,6 +68,16 @@ struct ConditionLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FindingLabels {
     seen: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StepLabels {
+    step: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SecretLabels {
+    secret: &'static str,
 }
 
 // === impl Metrics ===
@@ -124,6 +136,16 @@ impl Metrics {
             "External IPs that somebody else handed out, by what their witnesses saw on the wire",
             self.foreign.clone(),
         );
+        registry.register(
+            "peer_key_steps",
+            "Changes of the keys by which agents know each other, by step: Make, Stamp, Add, Switch, Drop",
+            self.peer_key_steps.clone(),
+        );
+        registry.register(
+            "peer_keys_usable",
+            "1 if the Secret with these keys can be used, 0 if not, so that no address is taken over; absent if unknown",
+            self.peer_keys_usable.clone(),
+        );
         self.addresses.register(&mut registry);
         registry
     }
@@ -133,6 +155,7 @@ impl Metrics {
         self.leader.set(leads.into());
         if !leads {
             self.forget();
+            self.peer_keys_usable.clear();
             self.addresses.forget();
         }
     }
@@ -161,6 +184,23 @@ impl Metrics {
             resource: operation.resource,
         };
         self.api_errors.get_or_create(&labels).inc();
+    }
+
+    /// The keys of the agents were made, or changed.
+    pub(crate) fn peer_keys(&self, step: &'static str) {
+        self.peer_key_steps
+            .get_or_create(&StepLabels { step })
+            .inc();
+        self.peer_keys_usable(true);
+    }
+
+    /// Whether there are keys that agents can use.
+    pub(crate) fn peer_keys_usable(&self, usable: bool) {
+        let secret = mooring_api::peer_keys::NAME;
+        let labels = SecretLabels { secret };
+        self.peer_keys_usable
+            .get_or_create(&labels)
+            .set(usable.into());
     }
 
     /// A remediation came to an end.
