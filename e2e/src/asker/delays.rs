@@ -12,7 +12,7 @@ pub struct Delays {
 
 impl Delays {
     /// Of so many questions.
-    pub(super) fn new(mut delays: Vec<Duration>, asked: usize) -> Self {
+    pub fn new(mut delays: Vec<Duration>, asked: usize) -> Self {
         delays.sort_unstable();
         Self {
             sorted: delays,
@@ -24,6 +24,11 @@ impl Delays {
     pub fn of(parts: &[Self]) -> Self {
         let delays = parts.iter().flat_map(|part| &part.sorted).copied();
         Self::new(delays.collect(), parts.iter().map(|part| part.asked).sum())
+    }
+
+    /// How many questions there were.
+    pub fn asked(&self) -> usize {
+        self.asked
     }
 
     /// How many questions were not answered.

@@ -140,6 +140,14 @@ impl SteadyClient {
         Report::of(attempts.clone())
     }
 
+    /// When the latest of the attempts that succeeded started, of those that are over.
+    pub fn last_success(&self) -> Option<Duration> {
+        let attempts = &self.shared.attempts;
+        let attempts = attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let successes = attempts.iter().filter(|attempt| attempt.outcome.is_ok());
+        successes.map(|attempt| attempt.at).max()
+    }
+
     /// Starts no more attempts, waits for those that run, and reports.
     pub fn end(mut self) -> Report {
         self.shared.stop.store(true, Ordering::Relaxed);

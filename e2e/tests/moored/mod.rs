@@ -26,7 +26,7 @@ use crate::mooring::Mooring;
 pub(crate) use client::Tried;
 pub(crate) use holder::Holder;
 pub(crate) use links::{OnLink, node_address, node_mac, on_links, on_uplink};
-pub(crate) use programmed::{print_first_answer, when_programmed};
+pub(crate) use programmed::{forwards, print_first_answer, when_programmed};
 pub(crate) use scene::Scene;
 pub(crate) use stories::{Tale, tell_all};
 

@@ -36,7 +36,7 @@ pub(crate) fn when_programmed(
 }
 
 /// The command that succeeds once the node forwards it.
-fn forwards(mode: &str, address: IpAddr) -> String {
+pub(crate) fn forwards(mode: &str, address: IpAddr) -> String {
     let family = if address.is_ipv4() { "ip" } else { "ip6" };
     match mode {
         "ipvs" => {

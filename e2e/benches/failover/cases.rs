@@ -1,0 +1,178 @@
+//! What happens to the owner of addresses, and what takes it back.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use testbed::protocol::Request;
+
+use crate::failover::{Pace, Seen, Site, Trial};
+use crate::figures::{Figures, Sample};
+use crate::product::Product;
+
+pub(crate) const POWER_CUT: &str = "power cut";
+pub(crate) const FREEZE: &str = "freeze";
+
+/// Kubernetes alone moves the addresses of a node that is off after 40 seconds.
+const LIMIT: Duration = Duration::from_secs(120);
+/// Whatever comes after the first answer is seen as well.
+const AFTERWARDS: Duration = Duration::from_secs(2);
+
+/// Measures one product.
+pub(crate) struct Bench<'a, 'b> {
+    site: &'a Site<'a>,
+    product: &'a Product<'a>,
+    figures: &'b mut Figures,
+    last_victim: String,
+}
+
+/// Something that is done to a node, and undone.
+struct Case<'c> {
+    name: String,
+    undone: String,
+    strike: &'c dyn Fn(&str),
+    undo: &'c dyn Fn(&str),
+}
+
+// === impl Bench ===
+
+impl<'a, 'b> Bench<'a, 'b> {
+    pub(crate) fn new(
+        site: &'a Site<'a>,
+        product: &'a Product<'a>,
+        figures: &'b mut Figures,
+    ) -> Self {
+        Self {
+            site,
+            product,
+            figures,
+            last_victim: String::new(),
+        }
+    }
+
+    /// The node loses its power, and boots.
+    pub(crate) fn power_cuts(&mut self, runs: usize) {
+        let site = self.site;
+        let case = Case {
+            name: POWER_CUT.to_owned(),
+            undone: "boot after it".to_owned(),
+            strike: &|node| order(site, Request::Kill(node.to_owned())),
+            undo: &|node| order(site, Request::Boot(node.to_owned())),
+        };
+        self.repeat(&case, runs);
+    }
+
+    /// The kernel of the node stops where it is, and goes on.
+    pub(crate) fn freezes(&mut self, runs: usize) {
+        let site = self.site;
+        let case = Case {
+            name: FREEZE.to_owned(),
+            undone: "thaw after it".to_owned(),
+            strike: &|node| order(site, Request::Freeze(node.to_owned())),
+            undo: &|node| order(site, Request::Thaw(node.to_owned())),
+        };
+        self.repeat(&case, runs);
+    }
+
+    /// The agent of the node is killed, and the kubelet starts another; then its Pod is replaced, so that the kubelet does not
+    /// wait longer each time.
+    pub(crate) fn agents(&mut self, runs: usize, bind: &str) {
+        let product = self.product;
+        product.bind(self.site, bind);
+        let case = Case {
+            name: format!("agent killed ({bind})"),
+            undone: format!("agent replaced ({bind})"),
+            strike: &|node| {
+                let (mooring, agent) = product.agent(node).unwrap();
+                assert!(mooring.sigkill(&agent), "no agent runs on {node}");
+            },
+            undo: &|node| {
+                let (mooring, agent) = product.agent(node).unwrap();
+                mooring.delete_now(&[agent]);
+            },
+        };
+        self.repeat(&case, runs);
+    }
+
+    fn repeat(&mut self, case: &Case<'_>, runs: usize) {
+        for run in 1..=runs {
+            let begin = Instant::now();
+            let (product, name) = (self.product.name(), &case.name);
+            let (victim, served) = self.strike(case, run);
+            println!("{product}, {name} {run}/{runs}: {victim}: {served}");
+            let settled = self.undo(case, run, &victim);
+            let seconds = begin.elapsed().as_secs();
+            println!("  {}: {settled}; {seconds} s in all", case.undone);
+            self.last_victim = victim;
+        }
+    }
+
+    /// Says who was struck, and what became of its addresses.
+    fn strike(&mut self, case: &Case<'_>, run: usize) -> (String, String) {
+        let trial = Trial::begin(self.site, Pace::Measuring);
+        let owners = trial.owners();
+        let (victim, addresses) = owners
+            .iter()
+            .max_by_key(|(node, addresses)| (addresses.len(), **node != self.last_victim))
+            .unwrap();
+        let before = trial.mark();
+        (case.strike)(victim);
+        let mark = trial.mark();
+        trial.is_served_since(&mark, addresses, LIMIT);
+        std::thread::sleep(AFTERWARDS);
+        let seen = trial.end(&before);
+        let told = self.note(&case.name, run, victim, addresses, &seen);
+        (victim.clone(), told)
+    }
+
+    /// Undoes it, under the eyes of all clients, until the next can be struck.
+    fn undo(&mut self, case: &Case<'_>, run: usize, victim: &str) -> String {
+        let trial = Trial::begin(self.site, Pace::Attentive);
+        let before = trial.mark();
+        (case.undo)(victim);
+        self.product.wait_until_settled(self.site);
+        let seen = trial.end(&before);
+        self.note(&case.undone, run, victim, &self.site.addresses, &seen)
+    }
+
+    /// Remembers what was seen; in words, what became of the addresses that are concerned.
+    fn note(
+        &mut self,
+        case: &str,
+        run: usize,
+        victim: &str,
+        concerned: &[IpAddr],
+        seen: &[Seen],
+    ) -> String {
+        let mut told = Vec::new();
+        for seen in seen {
+            let sample = Sample {
+                product: self.product.name(),
+                case: case.to_owned(),
+                run,
+                node: victim.to_owned(),
+                concerned: concerned.contains(&seen.address),
+                address: seen.address,
+                owner: seen.owner.clone().unwrap_or_default(),
+                outage: seen.outage,
+                is_over: seen.is_over,
+                noise: seen.noise,
+                failed: seen.report.failures().len(),
+                requests: seen.report.requests(),
+                overlaps: seen.story.overlaps().len(),
+                overlap: seen.story.longest_overlap(),
+            };
+            if sample.concerned {
+                told.push(sample.to_string());
+            }
+            if !seen.story.overlaps().is_empty() {
+                println!("  {}", seen.story);
+            }
+            self.figures.add(sample);
+        }
+        told.join(", ")
+    }
+}
+
+fn order(site: &Site<'_>, request: Request) {
+    site.bed.order(&request).unwrap();
+}

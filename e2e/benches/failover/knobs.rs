@@ -1,0 +1,66 @@
+//! What can be set from outside.
+
+use std::env::var;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use testbed::spec::Proxy;
+
+/// A part of the benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Power,
+    Freeze,
+    Agent,
+    MetalLb,
+}
+
+/// All of it.
+#[derive(Debug)]
+pub(crate) struct Knobs {
+    pub(crate) proxy: Proxy,
+    /// Of each of Mooring's cases.
+    pub(crate) runs: usize,
+    pub(crate) runs_of_peer: usize,
+    pub(crate) parts: Vec<Part>,
+    /// Gets a line of JSON for each address of each run, as soon as it is known.
+    pub(crate) json: PathBuf,
+}
+
+impl Knobs {
+    pub(crate) fn of_environment() -> Self {
+        let proxy = match var("MODE").as_deref() {
+            Err(_) | Ok("ipvs") => Proxy::Ipvs,
+            Ok("iptables") => Proxy::Iptables,
+            Ok("nftables") => Proxy::Nftables,
+            Ok(other) => panic!("MODE={other}: ipvs, iptables or nftables"),
+        };
+        let parts = var("PARTS").unwrap_or_else(|_| "power freeze agent metallb".to_owned());
+        let part = |name: &str| match name {
+            "power" => Part::Power,
+            "freeze" => Part::Freeze,
+            "agent" => Part::Agent,
+            "metallb" => Part::MetalLb,
+            other => panic!("PARTS has {other}: power, freeze, agent or metallb"),
+        };
+        let json = var("JSON").unwrap_or_else(|_| "bench-failover.jsonl".to_owned());
+        Self {
+            proxy,
+            runs: number("RUNS", 30),
+            runs_of_peer: number("RUNS_PEER", 5),
+            parts: parts.split_whitespace().map(part).collect(),
+            // Not that of the package, where cargo runs it.
+            json: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")).join(json),
+        }
+    }
+}
+
+fn number<T: FromStr>(name: &str, default: T) -> T {
+    match var(name) {
+        Err(_) => default,
+        Ok(text) => match text.parse() {
+            Ok(number) => number,
+            Err(_) => panic!("{name}={text}: a number"),
+        },
+    }
+}

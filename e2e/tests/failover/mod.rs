@@ -1,0 +1,32 @@
+//! What clients and the wire notice when what answers for an address dies, freezes or comes back.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "not every test file uses all of it"
+)]
+
+mod site;
+mod trial;
+
+pub(crate) use site::Site;
+pub(crate) use trial::{Mark, Pace, Seen, Trial};
+
+use crate::mooring::Mooring;
+
+/// Succeeds in a shell on a node whose agent is ready.
+const READY: &str = "busybox wget -qO- http://127.0.0.1:10270/readyz >/dev/null 2>&1";
+
+impl Mooring<'_> {
+    /// Waits until every node could take every address over: its agent is ready and its kube-proxy forwards them all. Each
+    /// address is answered for by one then, and by the one that its status names.
+    #[track_caller]
+    pub(crate) fn wait_until_settled(&self, site: &Site<'_>) {
+        site.wait_until_settled(READY);
+        self.wait_until_ready();
+        for address in &site.addresses {
+            let answering = site.bed.answering(*address).unwrap();
+            self.wait_until_held_by(*address, |holder| answering.contains(&holder.node));
+        }
+    }
+}
