@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use testbed::protocol::Request;
 
-use crate::failover::{Pace, Seen, Site, Trial};
+use crate::failover::{Owners, Pace, Seen, Site, Trial};
 use crate::figures::{Figures, Sample};
 use crate::product::Product;
 
@@ -97,17 +97,17 @@ impl<'a, 'b> Bench<'a, 'b> {
         for run in 1..=runs {
             let begin = Instant::now();
             let (product, name) = (self.product.name(), &case.name);
-            let (victim, served) = self.strike(case, run);
+            let (owners, victim, served) = self.strike(case, run);
             println!("{product}, {name} {run}/{runs}: {victim}: {served}");
-            let settled = self.undo(case, run, &victim);
+            let settled = self.undo(case, run, &victim, &owners);
             let seconds = begin.elapsed().as_secs();
             println!("  {}: {settled}; {seconds} s in all", case.undone);
             self.last_victim = victim;
         }
     }
 
-    /// Says who was struck, and what became of its addresses.
-    fn strike(&mut self, case: &Case<'_>, run: usize) -> (String, String) {
+    /// Says who had what, who was struck, and what became of its addresses.
+    fn strike(&mut self, case: &Case<'_>, run: usize) -> (Owners, String, String) {
         let trial = Trial::begin(self.site, Pace::Measuring);
         let owners = trial.owners();
         let (victim, addresses) = owners
@@ -121,14 +121,18 @@ impl<'a, 'b> Bench<'a, 'b> {
         std::thread::sleep(AFTERWARDS);
         let seen = trial.end(&before);
         let told = self.note(&case.name, run, victim, addresses, &seen);
-        (victim.clone(), told)
+        let victim = victim.clone();
+        (owners, victim, told)
     }
 
     /// Undoes it, under the eyes of all clients, until the next can be struck.
-    fn undo(&mut self, case: &Case<'_>, run: usize, victim: &str) -> String {
+    fn undo(&mut self, case: &Case<'_>, run: usize, victim: &str, owners: &Owners) -> String {
         let trial = Trial::begin(self.site, Pace::Attentive);
         let before = trial.mark();
         (case.undo)(victim);
+        if self.product.takes_back() {
+            trial.wait_for_owners(owners);
+        }
         self.product.wait_until_settled(self.site);
         let seen = trial.end(&before);
         self.note(&case.undone, run, victim, &self.site.addresses, &seen)
@@ -164,8 +168,12 @@ impl<'a, 'b> Bench<'a, 'b> {
             if sample.concerned {
                 told.push(sample.to_string());
             }
-            if !seen.story.overlaps().is_empty() {
-                println!("  {}", seen.story);
+            if sample.overlaps > 0 {
+                let (times, longest) = (sample.overlaps, sample.overlap.as_millis());
+                println!(
+                    "  {}: two answered {times} times, {longest} ms at most",
+                    seen.address
+                );
             }
             self.figures.add(sample);
         }

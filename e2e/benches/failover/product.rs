@@ -45,6 +45,11 @@ impl<'a> Product<'a> {
         }
     }
 
+    /// Whether a node that comes back gets the addresses that it had: MetalLB chooses from those that are there, always alike.
+    pub(crate) fn takes_back(&self) -> bool {
+        matches!(self, Self::MetalLb)
+    }
+
     /// Waits until every node could take every address over, and each is answered for by one.
     pub(crate) fn wait_until_settled(&self, site: &Site<'_>) {
         match self {

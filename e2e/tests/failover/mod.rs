@@ -10,7 +10,7 @@ mod site;
 mod trial;
 
 pub(crate) use site::Site;
-pub(crate) use trial::{Mark, Pace, Seen, Trial};
+pub(crate) use trial::{Mark, Owners, Pace, Seen, Trial};
 
 use crate::mooring::Mooring;
 

@@ -14,8 +14,13 @@ use super::Site;
 const WARM_UP: Duration = Duration::from_secs(2);
 /// An answer of the beginning is not waited for longer.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than a node takes to take addresses back, after it has booted.
+const RETURN: Duration = Duration::from_secs(240);
 /// Who has had no answer for so long when the trial ends is without service.
 const CUT_OFF: Duration = Duration::from_secs(1);
+
+/// The addresses of each host.
+pub(crate) type Owners = BTreeMap<String, Vec<IpAddr>>;
 
 /// How often each client asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,15 +124,25 @@ impl<'a> Trial<'a> {
         owner(&self.names, &story)
     }
 
-    /// The addresses of each host.
-    pub(crate) fn owners(&self) -> BTreeMap<String, Vec<IpAddr>> {
-        let mut owners: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
+    /// Who has what, by who answered last.
+    pub(crate) fn owners(&self) -> Owners {
+        let mut owners = Owners::new();
         for address in &self.site.addresses {
             if let Some(owner) = self.owner(*address) {
                 owners.entry(owner).or_default().push(*address);
             }
         }
         owners
+    }
+
+    /// Waits until they have what they had.
+    #[track_caller]
+    pub(crate) fn wait_for_owners(&self, owners: &Owners) {
+        let begin = Instant::now();
+        while self.owners() != *owners {
+            assert!(begin.elapsed() < RETURN, "{:#?}", self.owners());
+            std::thread::sleep(Duration::from_millis(200));
+        }
     }
 
     /// Waits until an attempt that started after the mark has succeeded for each of these addresses; says whether it did in
