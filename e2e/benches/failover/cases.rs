@@ -51,24 +51,33 @@ impl<'a, 'b> Bench<'a, 'b> {
 
     /// The node loses its power, and boots.
     pub(crate) fn power_cuts(&mut self, runs: usize) {
-        let site = self.site;
-        let case = Case {
-            name: POWER_CUT.to_owned(),
-            undone: "boot after it".to_owned(),
-            strike: &|node| order(site, Request::Kill(node.to_owned())),
-            undo: &|node| order(site, Request::Boot(node.to_owned())),
-        };
-        self.repeat(&case, runs);
+        let undone = "boot after it";
+        self.orders(POWER_CUT, undone, [Request::Kill, Request::Boot], runs);
     }
 
     /// The kernel of the node stops where it is, and goes on.
     pub(crate) fn freezes(&mut self, runs: usize) {
-        let site = self.site;
+        let undone = "thaw after it";
+        self.orders(FREEZE, undone, [Request::Freeze, Request::Thaw], runs);
+    }
+
+    /// What the bed does and undoes.
+    fn orders(
+        &mut self,
+        name: &str,
+        undone: &str,
+        orders: [fn(String) -> Request; 2],
+        runs: usize,
+    ) {
+        let bed = self.site.bed;
+        let carry_out = |index: usize, node: &str| {
+            bed.order(&orders[index](node.to_owned())).unwrap();
+        };
         let case = Case {
-            name: FREEZE.to_owned(),
-            undone: "thaw after it".to_owned(),
-            strike: &|node| order(site, Request::Freeze(node.to_owned())),
-            undo: &|node| order(site, Request::Thaw(node.to_owned())),
+            name: name.to_owned(),
+            undone: undone.to_owned(),
+            strike: &|node| carry_out(0, node),
+            undo: &|node| carry_out(1, node),
         };
         self.repeat(&case, runs);
     }
@@ -179,8 +188,4 @@ impl<'a, 'b> Bench<'a, 'b> {
         }
         told.join(", ")
     }
-}
-
-fn order(site: &Site<'_>, request: Request) {
-    site.bed.order(&request).unwrap();
 }
