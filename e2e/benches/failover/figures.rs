@@ -28,6 +28,8 @@ pub(crate) struct Sample {
     pub(crate) is_over: bool,
     /// The longest gap before anything was done.
     pub(crate) noise: Duration,
+    /// The longest time in which nobody answered on the wire.
+    pub(crate) silence: Duration,
     pub(crate) failed: usize,
     pub(crate) requests: usize,
     /// How often two answered at once, and for how long at the longest.
@@ -51,6 +53,8 @@ pub(crate) struct Summary<'a> {
     all: Delays,
     /// Of the address of each run that had it worst.
     worst: Delays,
+    /// On the wire, of each address of each run.
+    silences: Delays,
     /// The longest gap of an address that nothing was done to.
     others: Duration,
     /// The longest gap before anything was done.
@@ -87,7 +91,8 @@ impl Figures {
         let line = json!({
             "product": sample.product, "mode": self.mode, "case": sample.case, "run": sample.run,
             "node": sample.node, "concerned": sample.concerned, "address": sample.address,
-            "owner": sample.owner, "outage_ms": millis(sample.outage), "is_over": sample.is_over,
+            "owner": sample.owner, "outage_ms": millis(sample.outage),
+            "silence_ms": millis(sample.silence), "is_over": sample.is_over,
             "noise_ms": millis(sample.noise), "failed": sample.failed, "requests": sample.requests,
             "overlaps": sample.overlaps, "overlap_ms": millis(sample.overlap),
         });
@@ -112,6 +117,8 @@ impl Figures {
             let number = of.len();
             Delays::new(of, number)
         };
+        let silences = samples.iter().filter(|sample| sample.concerned);
+        let silences = silences.map(|sample| sample.silence);
         let noise = samples.iter().map(|sample| sample.noise).max();
         let others = samples.iter().filter(|sample| !sample.concerned);
         Some(Summary {
@@ -120,6 +127,7 @@ impl Figures {
             runs,
             all: delays(outages.iter().map(|(_, outage)| *outage).collect()),
             worst: delays((1..=runs).filter_map(of_run).collect()),
+            silences: delays(silences.collect()),
             others: others.map(|sample| sample.outage).max().unwrap_or_default(),
             noise: noise.unwrap_or_default(),
             overlaps: samples.iter().map(|sample| sample.overlaps).sum(),
@@ -163,22 +171,8 @@ impl Figures {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:<8} {:<26} {:>4} {:>4}  {:>7} {:>7} {:>7}  {:>7} {:>7}  {:>7} {:>7} {:>8}",
-            "",
-            "ms",
-            "runs",
-            "n",
-            "median",
-            "p99",
-            "max",
-            "worst",
-            "p99",
-            "others",
-            "noise",
-            "overlap"
-        )?;
+        let words = "median     p99     max    worst     p99   silent  others   noise overlap";
+        writeln!(f, "{:<35} {:>4} {:>4}   {words}", "in ms", "runs", "n")?;
         let summaries = self.summaries();
         for summary in &summaries {
             writeln!(f, "{summary}")?;
@@ -187,6 +181,15 @@ impl fmt::Display for Figures {
             writeln!(f, "{}", summary.json(self.mode))?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Figures {
+    fn drop(&mut self) {
+        // What was measured before something went wrong counts all the same.
+        if std::thread::panicking() {
+            println!("\n{self}");
+        }
     }
 }
 
@@ -201,11 +204,18 @@ impl Summary<'_> {
         millis(self.all.percentile(99))
     }
 
+    /// Of the times in which nobody answered on the wire.
+    pub(crate) fn median_silence(&self) -> f64 {
+        millis(self.silences.median())
+    }
+
     fn json(&self, mode: &str) -> Value {
         json!({
             "product": self.product, "mode": mode, "case": self.case, "runs": self.runs,
             "addresses": self.all.asked(), "median_ms": self.median(), "p99_ms": self.p99(),
             "max_ms": millis(self.all.percentile(100)),
+            "silence_median_ms": self.median_silence(),
+            "silence_max_ms": millis(self.silences.percentile(100)),
             "worst_median_ms": millis(self.worst.median()),
             "worst_p99_ms": millis(self.worst.percentile(99)),
             "others_ms": millis(self.others), "noise_ms": millis(self.noise),
@@ -224,12 +234,23 @@ impl fmt::Display for Summary<'_> {
             ..
         } = self;
         let (number, overlaps) = (all.asked(), self.overlaps);
-        let [half, most, max, worst_half, worst, others, noise, overlap] = [
+        let [
+            half,
+            most,
+            max,
+            worst_half,
+            worst,
+            silent,
+            others,
+            noise,
+            overlap,
+        ] = [
             all.median(),
             all.percentile(99),
             all.percentile(100),
             self.worst.median(),
             self.worst.percentile(99),
+            self.silences.median(),
             self.others,
             self.noise,
             self.overlap,
@@ -237,7 +258,7 @@ impl fmt::Display for Summary<'_> {
         .map(|time| time.as_millis());
         write!(
             f,
-            "{product:<8} {case:<26} {runs:>4} {number:>4}  {half:>7} {most:>7} {max:>7}  {worst_half:>7} {worst:>7}  \
+            "{product:<8} {case:<26} {runs:>4} {number:>4}  {half:>7} {most:>7} {max:>7}  {worst_half:>7} {worst:>7}  {silent:>7} \
              {others:>7} {noise:>7} {overlap:>4} ({overlaps})"
         )
     }

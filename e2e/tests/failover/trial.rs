@@ -60,6 +60,8 @@ pub(crate) struct Seen {
     pub(crate) noise: Duration,
     /// The attempts since the last success before the mark.
     pub(crate) report: Report,
+    /// The longest time since the mark in which nobody answered on the wire. Who knows the MAC already does not notice.
+    pub(crate) silence: Duration,
     /// Of the wire, from the beginning.
     pub(crate) story: Story,
 }
@@ -172,9 +174,9 @@ impl<'a> Trial<'a> {
     }
 
     /// Ends it; outages are those since the mark.
-    pub(crate) fn end(self, since: &Mark) -> Vec<Seen> {
+    pub(crate) fn end(self, mark: &Mark) -> Vec<Seen> {
         let stories = self.watcher.end().unwrap();
-        let clients = self.clients.into_iter().zip(&since.clients);
+        let clients = self.clients.into_iter().zip(&mark.clients);
         clients
             .zip(stories)
             .map(|((client, since), story)| {
@@ -195,6 +197,7 @@ impl<'a> Trial<'a> {
                     is_over,
                     noise: longest_gap(&whole.between(Duration::ZERO, *since)),
                     report,
+                    silence: story.since(mark.watch).longest_silence(),
                     story,
                 }
             })
