@@ -19,7 +19,7 @@ const READY: &str = "busybox wget -qO- http://127.0.0.1:10270/readyz >/dev/null 
 
 impl Mooring<'_> {
     /// Waits until every node could take every address over: its agent is ready and its kube-proxy forwards them all. Each
-    /// address is answered for by one then, and by the one that its status names.
+    /// address is answered for by one then, and by the one that its status names, and it has heirs.
     #[track_caller]
     pub(crate) fn wait_until_settled(&self, site: &Site<'_>) {
         site.wait_until_settled(READY);
@@ -27,6 +27,11 @@ impl Mooring<'_> {
         for address in &site.addresses {
             let answering = site.bed.answering(*address).unwrap();
             self.wait_until_held_by(*address, |holder| answering.contains(&holder.node));
+            self.wait_for(&format!("{address} has heirs"), || {
+                let claim = self.claim(*address);
+                let heirs = claim["spec"]["heirs"].as_array()?;
+                (!heirs.is_empty()).then_some(())
+            });
         }
     }
 }
