@@ -14,6 +14,8 @@ pub(crate) const FREEZE: &str = "freeze";
 
 /// Kubernetes alone moves the addresses of a node that is off after 40 seconds.
 const LIMIT: Duration = Duration::from_secs(120);
+/// Between the look at a node and the blow.
+const QUIET: Duration = Duration::from_secs(1);
 /// Whatever comes after the first answer is seen as well; a kubelet starts an agent that was killed within that.
 const AFTERWARDS: Duration = Duration::from_secs(5);
 
@@ -29,9 +31,12 @@ pub(crate) struct Bench<'a, 'b> {
 struct Case<'c> {
     name: String,
     undone: String,
-    strike: &'c dyn Fn(&str),
+    /// Finds out what it needs to know, so that the blow itself costs the node next to nothing.
+    aim: &'c dyn Fn(&str) -> Blow<'c>,
     undo: &'c dyn Fn(&str),
 }
+
+type Blow<'c> = Box<dyn FnOnce() + 'c>;
 
 // === impl Bench ===
 
@@ -70,14 +75,19 @@ impl<'a, 'b> Bench<'a, 'b> {
         runs: usize,
     ) {
         let bed = self.site.bed;
-        let carry_out = |index: usize, node: &str| {
-            bed.order(&orders[index](node.to_owned())).unwrap();
-        };
+        let [strike, undo] = orders.map(|order| {
+            move |node: &str| {
+                bed.order(&order(node.to_owned())).unwrap();
+            }
+        });
         let case = Case {
             name: name.to_owned(),
             undone: undone.to_owned(),
-            strike: &|node| carry_out(0, node),
-            undo: &|node| carry_out(1, node),
+            aim: &|node| {
+                let node = node.to_owned();
+                Box::new(move || strike(&node))
+            },
+            undo: &undo,
         };
         self.repeat(&case, runs);
     }
@@ -85,19 +95,19 @@ impl<'a, 'b> Bench<'a, 'b> {
     /// The agent of the node is killed, and the kubelet starts another; then its Pod is replaced, so that the kubelet does not
     /// wait longer each time.
     pub(crate) fn agents(&mut self, runs: usize, bind: &str) {
-        let product = self.product;
+        let (bed, product) = (self.site.bed, self.product);
         product.bind(self.site, bind);
         let case = Case {
             name: format!("agent killed ({bind})"),
             undone: format!("agent replaced ({bind})"),
-            strike: &|node| {
-                let (mooring, agent) = product.agent(node).unwrap();
-                assert!(mooring.sigkill(&agent), "no agent runs on {node}");
+            aim: &|node| {
+                let pid = bed.run_on(node, "busybox pidof mooring-agent").unwrap();
+                let (node, kill) = (node.to_owned(), format!("kill -9 {pid}"));
+                Box::new(move || {
+                    bed.run_on(&node, &kill).unwrap();
+                })
             },
-            undo: &|node| {
-                let (mooring, agent) = product.agent(node).unwrap();
-                mooring.delete_now(&[agent]);
-            },
+            undo: &|node| product.replace_agent(node),
         };
         self.repeat(&case, runs);
     }
@@ -123,8 +133,10 @@ impl<'a, 'b> Bench<'a, 'b> {
             .iter()
             .max_by_key(|(node, addresses)| (addresses.len(), **node != self.last_victim))
             .unwrap();
+        let strike = (case.aim)(victim);
+        std::thread::sleep(QUIET);
         let before = trial.mark();
-        (case.strike)(victim);
+        strike();
         let mark = trial.mark();
         trial.is_served_since(&mark, addresses, LIMIT);
         std::thread::sleep(AFTERWARDS);

@@ -74,14 +74,20 @@ impl<'a> Product<'a> {
         mooring.wait_until_settled(site);
     }
 
-    /// The agent of a node.
-    pub(crate) fn agent(&self, node: &str) -> Option<(Mooring<'a>, Pod)> {
+    /// Deletes the Pod of the agent on a node, and waits until another is there.
+    pub(crate) fn replace_agent(&self, node: &str) {
         let Self::Mooring(mooring) = self else {
-            return None;
+            return;
         };
         let agents = mooring.agents();
-        let agent = agents.into_iter().find(|pod| pod.node == node)?;
-        Some((*mooring, agent))
+        let agent = agents.iter().find(|pod| pod.node == node).unwrap();
+        let delete = ["-n", NAMESPACE, "delete", "pod", &agent.name];
+        mooring.bed.kubectl(&delete).unwrap();
+        mooring.wait_for("the agent is replaced", || {
+            let agents = mooring.agents();
+            let other = |pod: &&Pod| pod.node == node && pod.uid != agent.uid && pod.ready;
+            agents.iter().find(other).map(|_| ())
+        });
     }
 
     /// Withdraws the addresses, and takes Mooring away.
