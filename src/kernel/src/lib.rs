@@ -53,7 +53,7 @@ pub use nft::{NftChain, NftFamily, NftTable};
 pub use os_error::OsError;
 pub use packet::{
     Ears, FrameCount, GroupChange, Inbox, More, OpeningStep, PacketError, PacketSocket, Ready,
-    Received, Waker, wait,
+    Received, Waker, wait, wait_for,
 };
 pub use port_filter::{Filtered, Open, PortFilter};
 pub use read_error::{ReadError, Reading};

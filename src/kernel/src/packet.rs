@@ -25,7 +25,7 @@ use nix::sys::socket::{
 
 pub use batch::{Inbox, More};
 pub use error::{GroupChange, OpeningStep, PacketError};
-pub use wait::{Ready, Waker, wait};
+pub use wait::{Ready, Waker, wait, wait_for};
 
 use crate::{MacAddress, system};
 

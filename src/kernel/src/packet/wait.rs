@@ -1,4 +1,4 @@
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -98,4 +98,30 @@ pub fn wait(
             .collect(),
         woken: of_waker.iter().any(stirred),
     })
+}
+
+/// Blocks until one of these sources can be read, the waker was used, or `patience` is over. Tells where in the list those
+/// are that can be read, or that have an error, which reading tells.
+pub fn wait_for(
+    sources: &[BorrowedFd<'_>],
+    waker: &Waker,
+    patience: Duration,
+) -> Result<Vec<usize>, PacketError> {
+    let mut polled: Vec<PollFd<'_>> = sources
+        .iter()
+        .copied()
+        .chain([waker.0.as_fd()])
+        .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
+        .collect();
+    match ppoll(&mut polled, Some(TimeSpec::from_duration(patience)), None) {
+        Ok(_) => {}
+        // A signal: whoever waits comes back.
+        Err(Errno::EINTR) => return Ok(Vec::new()),
+        Err(errno) => return Err(PacketError::waiting(errno)),
+    }
+    let ready = polled[..sources.len()].iter().enumerate();
+    Ok(ready
+        .filter(|(_, polled)| polled.any().unwrap_or(true))
+        .map(|(at, _)| at)
+        .collect())
 }
