@@ -20,8 +20,8 @@ use crate::args::Args;
 use crate::duty::{Duty, Spoken, Testified};
 use crate::enforce::{self, Failures, Outcome};
 use crate::health::Standing;
-use crate::metrics::Metrics;
-use crate::moor::{Farewell, Tally, Told};
+use crate::metrics::{Counts, Metrics};
+use crate::moor::{Farewell, Told};
 use crate::observe::Observer;
 use crate::view::View;
 
@@ -92,19 +92,25 @@ impl Agent {
         args: &Args,
         client: Client,
         metrics: Arc<Metrics>,
-        tally: Arc<Tally>,
+        counts: &Counts,
         standing: watch::Sender<Standing>,
     ) -> Result<Self> {
         let (sender, news) = mpsc::channel(QUEUE);
         let keeper = Keeper::new(client.clone(), &args.node_name);
         let duty = Duty::start(
-            &args.node_name,
+            args,
             client.clone(),
             sender.clone(),
             Arc::clone(&metrics),
-            tally,
+            counts,
         )?;
-        let follower = Follower::start(client, &args.node_name, keeper.clone(), sender.clone());
+        let follower = Follower::start(
+            client,
+            &args.node_name,
+            args.namespace.as_deref(),
+            keeper.clone(),
+            sender.clone(),
+        );
         let to_agent = sender.clone();
         thread::Builder::new()
             .name("monitor".to_owned())
@@ -157,11 +163,15 @@ impl Agent {
                         | Heard::Pools(_)
                         | Heard::Nodes(_)
                         | Heard::ServiceProxy(_)
+                        | Heard::Keys(_)
                 ) {
                     self.duty.heard();
                 }
-                if let Heard::Trouble(_, trouble) = &heard {
+                if let Heard::Trouble(source, trouble) = &heard {
                     self.metrics.api_error(trouble);
+                    if source.is_of_addresses() && trouble.is_unreachable() {
+                        self.duty.recall(&mut self.view);
+                    }
                 }
                 if matches!(heard, Heard::Fine(_)) {
                     self.write_after = Instant::now();

@@ -39,6 +39,21 @@ pub(crate) struct Args {
         default_value = "127.0.0.1:10270"
     )]
     pub health_address: SocketAddr,
+    /// The UDP port on which agents hear each other, the same on all nodes. Each agent sends 98 bytes to at most four others
+    /// ten times a second; firewalls between nodes have to let that pass, or addresses of a node that dies stay silent until
+    /// the API server notices
+    #[arg(
+        long,
+        env = "PEER_PORT",
+        value_name = "PORT",
+        default_value_t = 10271,
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pub peer_port: u16,
+    /// Where the agent writes down what it knows of addresses, with the keys of the agents: one that starts while the API
+    /// server is away goes on from there. Without this flag it knows nothing until the API server answers
+    #[arg(long, env = "STATE_DIR", value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
     /// Where the node's root directory is mounted, read-only. With it the agent can say which file under sysctl.d sets a
     /// sysctl
     #[arg(long, env = "HOST_ROOT", value_name = "DIR")]
@@ -87,6 +102,7 @@ mod tests {
     fn a_node_name_is_enough() {
         let args = Args::try_parse_from(["mooring-agent", "--node-name", "n1"]).unwrap();
         assert_eq!(args.health_address.to_string(), "127.0.0.1:10270");
+        assert_eq!(args.peer_port, 10271);
         assert_eq!(args.proc, PathBuf::from("/proc"));
         assert_eq!(args.daemon_set(), None);
     }

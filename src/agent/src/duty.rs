@@ -1,8 +1,9 @@
-//! What this node has to do about addresses, and what it says about them: between what was heard from the API server and the
-//! thread that answers.
+//! What this node has to do about addresses, and what it says about them: between what was heard from the API server, the
+//! thread that talks to other agents and the one that answers.
 //!
 //! ```text
-//! addresses, pools ─▶ wanted ──── Order::Want ──▶ moor
+//! addresses, pools,
+//!   nodes, keys ────▶ wanted ──── Charges ──▶ fleet ─ Order::Want ─▶ moor
 //! holders, nodes,
 //!   ServiceProxy ───▶ watched ─── Order::Watch ─▶ moor
 //!                     said ◀───── Told ───────── moor
@@ -11,6 +12,7 @@
 //! ```
 
 mod said;
+mod speak;
 mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,21 +22,23 @@ use std::time::Duration;
 
 use anyhow::Result;
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
 use mooring_api::external_ip::Said;
 use mooring_api::service_proxy::Leftovers;
-use mooring_core::mooring::{Sighting, Standing, Wanted};
+use mooring_core::mooring::{Sighting, Standing};
 use mooring_core::node::{NodeReport, Witnessed};
+use mooring_core::peer::Keys;
 use mooring_core::wire::Mac;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tracing::warn;
 
 use crate::agent::News;
-use crate::api::{Address, Attempts, Berths, LetGo, Trouble, Written};
-use crate::metrics::Metrics;
-use crate::moor::{Farewell, Moor, Moored, Order, Tally, Told};
+use crate::api::{Address, Attempts, Berths, Trouble};
+use crate::args::Args;
+use crate::fleet::{self, Charge, Charged, Fleet, Member};
+use crate::memory::Scribe;
+use crate::metrics::{Counts, Metrics};
+use crate::moor::{Farewell, Moor, Moored, Order, Told};
 use crate::view::View;
 
 use said::Answered;
@@ -84,15 +88,19 @@ struct Stand {
 pub(crate) struct Duty {
     node: String,
     moor: Moor,
+    fleet: Fleet,
     berths: Berths,
     news: mpsc::Sender<News>,
     metrics: Arc<Metrics>,
+    scribe: Scribe,
     /// When what was heard has to be acted on.
     due: Option<Instant>,
-    wanted: Vec<Wanted>,
-    /// The addresses of what is wanted.
-    here: BTreeSet<IpAddr>,
-    ordered: bool,
+    /// What the fleet was told last.
+    charges: Option<Vec<Charge>>,
+    members: Vec<Member>,
+    keys: Option<Keys>,
+    /// What this node shall have, and why; `None` while that is not known.
+    here: Option<BTreeMap<IpAddr, Charged>>,
     watched: BTreeMap<IpAddr, Option<String>>,
     /// Those of them that somebody else handed out; `None` while nobody has said which.
     foreign: Option<BTreeSet<IpAddr>>,
@@ -114,17 +122,25 @@ pub(crate) struct Duty {
 // === impl Duty ===
 
 impl Duty {
+    /// Starts the threads.
     pub(crate) fn start(
-        node: &str,
+        args: &Args,
         client: Client,
         news: mpsc::Sender<News>,
         metrics: Arc<Metrics>,
-        tally: Arc<Tally>,
+        counts: &Counts,
     ) -> Result<Self> {
-        let to_agent = news.clone();
-        let moor = Moor::start(node, tally, move |told| {
+        let tell = || {
+            let to_agent = news.clone();
             // The agent may be ending.
-            let _ = to_agent.blocking_send(News::Moor(told));
+            move |told| _ = to_agent.blocking_send(News::Moor(told))
+        };
+        let node = args.node_name.as_str();
+        let (fleet, inbox) = Fleet::new()?;
+        let moor = Moor::start(node, fleet.clone(), Arc::clone(&counts.frames), tell())?;
+        let charged = tell();
+        inbox.start(node, args.peer_port, moor.clone(), counts, move |here| {
+            charged(Told::Charged(here))
         })?;
         Ok(Self {
             node: node.to_owned(),
@@ -132,10 +148,13 @@ impl Duty {
             berths: Berths::new(client, node),
             news,
             metrics,
+            fleet,
+            scribe: Scribe::new(args.state_dir.as_deref()),
             due: None,
-            wanted: Vec::new(),
-            here: BTreeSet::new(),
-            ordered: false,
+            charges: None,
+            members: Vec::new(),
+            keys: None,
+            here: None,
             watched: BTreeMap::new(),
             foreign: None,
             cleared: BTreeSet::new(),
@@ -156,6 +175,14 @@ impl Duty {
         self.act_by(Instant::now() + GATHER);
     }
 
+    /// The API server is away. What an earlier process knew is good for as long as nothing newer is heard.
+    pub(crate) fn recall(&mut self, view: &mut View) {
+        if let Some(known) = self.scribe.recall() {
+            view.recall(known);
+            self.heard();
+        }
+    }
+
     /// The node was looked at.
     pub(crate) fn looked(&self, report: &NodeReport, default_routes: &[String]) {
         let report = Box::new(report.clone());
@@ -174,6 +201,12 @@ impl Duty {
             Told::Moored(moored) => {
                 self.metrics.moored(&moored);
                 self.stand = Some(Stand::new(moored, Timestamp::now()));
+                self.act_by(Instant::now());
+                return false;
+            }
+            Told::Charged(charged) => {
+                let here = charged.into_iter();
+                self.here = Some(here.map(|one| (one.claim.address, one)).collect());
                 self.act_by(Instant::now());
                 return false;
             }
@@ -214,53 +247,15 @@ impl Duty {
         }
     }
 
-    /// Something was said, or could not be.
-    pub(crate) fn spoken(&mut self, spoken: Spoken) {
-        let Spoken {
-            address,
-            what,
-            result,
-        } = spoken;
-        if let Some(version) = self.written(address, result) {
-            self.words.insert(address, Word { what, version });
-        }
-    }
-
-    /// It was told what was seen of an address of another node, or it could not be.
-    pub(crate) fn testified(&mut self, testified: Testified) {
-        self.written(testified.address, testified.result);
-    }
-
-    /// A write about an address is over; what came of it, if it went well.
-    fn written<T>(&mut self, address: IpAddr, result: Result<T, Trouble>) -> Option<T> {
-        self.under_way.remove(&address);
-        self.metrics.address_written(&result);
-        self.act_by(Instant::now());
-        match result {
-            Ok(done) => {
-                self.troubled.remove(&address);
-                Some(done)
-            }
-            Err(trouble) => {
-                let (attempts, until) = self
-                    .troubled
-                    .entry(address)
-                    .or_insert_with(|| (Attempts::default(), Instant::now()));
-                *until = Instant::now() + attempts.failed(&trouble);
-                if !trouble.is_unreachable() {
-                    warn!(ip = %address, reason = %trouble, "the status of an ExternalIP cannot be written");
-                }
-                None
-            }
-        }
-    }
-
     /// When [`Self::act`] has something to do.
     pub(crate) fn due(&self) -> Option<Instant> {
         let now = Instant::now();
         let pauses = self.troubled.values().map(|(_, until)| *until);
         let next = pauses.filter(|until| *until > now).min();
-        [self.due, next].into_iter().flatten().min()
+        [self.due, next, self.scribe.due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn act_by(&mut self, when: Instant) {
@@ -270,6 +265,7 @@ impl Duty {
     /// Tells the thread what is wanted now, and the API server how it stands.
     pub(crate) fn act(&mut self, view: &View) {
         self.due = None;
+        self.scribe.write_down(view);
         let Some(addresses) = view.addresses() else {
             return;
         };
@@ -291,15 +287,7 @@ impl Duty {
             self.moor.order(Order::Clear(cleared.clone()));
             self.cleared = cleared;
         }
-        // Before the pools are known, nothing is: another interface or another way of answering could be asked for.
-        let Some(pools) = view.pools() else { return };
-        let wanted = wanted::wanted(&self.node, addresses, pools);
-        if wanted != self.wanted || !self.ordered {
-            self.ordered = true;
-            self.moor.order(Order::Want(wanted.clone()));
-            self.here = wanted.iter().map(|wanted| wanted.address).collect();
-            self.wanted = wanted;
-        }
+        self.order_fleet(view, addresses);
         if let Some(foreign) = view.foreign(&self.node) {
             self.answered.retain(|address, _| foreign.contains(address));
             self.foreign = Some(foreign);
@@ -320,129 +308,32 @@ impl Duty {
         }
     }
 
-    /// Who had addresses before this node, and which words need not be remembered any more.
-    fn remember(&mut self, addresses: &[Arc<Address>]) {
-        let mut live = BTreeSet::new();
-        for address in addresses {
-            live.insert(address.address);
-            match &address.status.node {
-                Some(holder) if *holder != self.node => {
-                    self.former.insert(address.address, holder.clone());
-                }
-                _ => {}
-            }
-            let word = self.words.get(&address.address);
-            if word.is_some_and(|word| word.is_over(address)) {
-                self.words.remove(&address.address);
-            }
+    /// Lets the fleet know what it has to know to decide by itself what this node shall have.
+    fn order_fleet(&mut self, view: &View, addresses: &[Arc<Address>]) {
+        if let Some(keys) = view.keys()
+            && self.keys.as_ref() != Some(keys)
+        {
+            self.fleet.order(fleet::Order::Keys(keys.clone()));
+            self.keys = Some(keys.clone());
         }
-        self.former.retain(|address, _| live.contains(address));
-        self.words.retain(|address, _| live.contains(address));
-        self.troubled.retain(|address, _| live.contains(address));
-    }
-
-    /// Goes on where it had to stop: to begin with the first each time would cost a look at all for each that is written.
-    fn speak(&mut self, addresses: &[Arc<Address>]) {
-        let now = Instant::now();
-        for turn in 0..addresses.len() {
-            let at = (self.turn + turn) % addresses.len();
-            let address = &addresses[at];
-            let ip = address.address;
-            if self.under_way.len() >= AT_ONCE {
-                self.turn = at;
-                return;
-            }
-            let waits = self
-                .troubled
-                .get(&ip)
-                .is_some_and(|(_, until)| *until > now);
-            if waits || self.under_way.contains(&ip) {
-                continue;
-            }
-            if let Some(what) = self.due_word(address) {
-                self.under_way.insert(ip);
-                self.write(Arc::clone(address), what);
-            } else if let Some((holder, sighting)) = self.sightings.remove(&ip) {
-                self.under_way.insert(ip);
-                self.write_sighting(Arc::clone(address), holder, sighting);
-            }
+        let members = wanted::members(view.nodes());
+        if members != self.members {
+            self.fleet.order(fleet::Order::Members(members.clone()));
+            self.members = members;
         }
-    }
-
-    /// What has to be said about an address and is not yet.
-    fn due_word(&self, address: &Address) -> Option<What> {
-        let stand = self.stand.as_ref()?;
-        let ip = address.address;
-        let what = if self.here.contains(&ip) {
-            let standing = stand.of(ip)?;
-            let from = self.former.get(&ip).map(String::as_str);
-            let node_of = |mac: Mac| self.peers.get(&mac).map(String::as_str);
-            let said = said::said(standing, &stand.moored, stand.at, address, from, node_of)?;
-            What::Said(said)
-        } else if self.ordered && address.status.node.as_deref() == Some(&self.node) {
-            What::LetGo
-        } else {
-            return None;
-        };
-        // What was heard may be older than what was said last.
-        let told = match (self.words.get(&ip), &what) {
-            (Some(word), what) => word.what == *what,
-            (None, What::Said(said)) => address.says(said),
-            (None, _) => false,
-        };
-        (!told).then_some(what)
-    }
-
-    fn write(&self, address: Arc<Address>, what: What) {
-        let (berths, news) = (self.berths.clone(), self.news.clone());
-        tokio::spawn(async move {
-            let now = Time(Timestamp::now());
-            let result = match &what {
-                What::Said(said) => {
-                    berths
-                        .write(&address, said, &now)
-                        .await
-                        .map(|written| match written {
-                            Written::At(version) => Some(version),
-                            Written::HeldElsewhere | Written::Gone => None,
-                        })
-                }
-                What::LetGo => {
-                    berths
-                        .let_go(&address, &now)
-                        .await
-                        .map(|let_go| match let_go {
-                            // Until something newer is heard, it need not be done again.
-                            LetGo::Done | LetGo::Overtaken | LetGo::Gone => {
-                                Some(address.resource_version.clone())
-                            }
-                        })
-                }
-            };
-            let spoken = Spoken {
-                address: address.address,
-                what,
-                result,
-            };
-            // The agent may be ending.
-            let _ = news.send(News::Spoken(spoken)).await;
-        });
-    }
-
-    fn write_sighting(&self, address: Arc<Address>, holder: String, sighting: Sighting) {
-        let (berths, news, node) = (self.berths.clone(), self.news.clone(), self.node.clone());
-        let peers = self.peers.clone();
-        tokio::spawn(async move {
-            let node_of = |mac: Mac| peers.get(&mac).map(String::as_str);
-            let now = Time(Timestamp::now());
-            let (seen, single) = said::seen(&node, &holder, &sighting, &now, node_of);
-            let testified = Testified {
-                address: address.address,
-                result: berths.witness(&address, seen, single, &now).await,
-            };
-            // The agent may be ending.
-            let _ = news.send(News::Testified(testified)).await;
-        });
+        // Before the pools are known, nothing is: another interface or another way of answering could be asked for.
+        let Some(pools) = view.pools() else { return };
+        let charges = wanted::charges(addresses, pools);
+        if self.charges.as_ref() == Some(&charges) {
+            return;
+        }
+        let first = self.charges.is_none();
+        self.fleet.order(fleet::Order::Charges(charges.clone()));
+        self.charges = Some(charges);
+        if first {
+            let claims = wanted::claims(&self.node, addresses);
+            self.fleet.order(fleet::Order::Restore(claims));
+        }
     }
 
     /// Whether this node answers for anything.
@@ -473,24 +364,6 @@ impl Stand {
     /// How it stands with one address; `None` if it is not known.
     fn of(&self, address: IpAddr) -> Option<&Standing> {
         self.moored.standings.get(*self.places.get(&address)?)
-    }
-}
-
-// === impl Word ===
-
-impl Word {
-    /// Whether the object says it, or something else was written since.
-    fn is_over(&self, address: &Address) -> bool {
-        let number = |version: &str| version.parse::<u64>().ok();
-        let said = match &self.what {
-            What::Said(said) => address.says(said),
-            What::LetGo => false,
-        };
-        let later = match &self.version {
-            Some(version) => number(&address.resource_version) > number(version),
-            None => false,
-        };
-        said || later
     }
 }
 

@@ -5,12 +5,14 @@
 //! API server ─ api::follow ─▶ view ─┐
 //! kube-proxy ─ endpoints ───────────┼─▶ core::node::report ─▶ agent ─ api::state ─▶ NodeProxyState
 //! kernel ─ kernel, sysctl_files ────┘          ├─▶ core::node::sysctls::plan ─ enforce ─▶ /proc/sys
-//!                                              └─▶ duty ─▶ moor: raw sockets, addresses on uplinks
-//!                                                   └─ api::Berths ─▶ ExternalIP
+//!                                              └─▶ duty ┬▶ moor: raw sockets, addresses on uplinks
+//!                                                       ├▶ fleet: heartbeats, who takes what over
+//!                                                       └─ api::Berths ─▶ ExternalIP
 //! ```
 //!
 //! Everything that changes has one owner, `agent`, to whom all news comes through one channel; what is on the wire and on the
-//! links has another one, the thread of `moor`, which waits for nobody. Nothing is concluded in this crate: that is
+//! links has another one, the thread of `moor`, and what is known of the other agents a third one, that of `fleet`; these two
+//! wait for nobody. Nothing is concluded in this crate: that is
 //! `mooring-core`'s.
 
 mod agent;
@@ -19,9 +21,11 @@ mod args;
 mod duty;
 mod endpoints;
 mod enforce;
+mod fleet;
 mod health;
 mod kernel;
 mod logs;
+mod memory;
 mod metrics;
 mod moor;
 mod observe;
@@ -42,8 +46,7 @@ use tracing::{error, info};
 use agent::Agent;
 use args::Args;
 use health::Standing;
-use metrics::Metrics;
-use moor::Tally;
+use metrics::{Counts, Metrics};
 
 /// How long it may take to leave things in order once the process is told to end.
 const FAREWELL: Duration = Duration::from_millis(1_800);
@@ -80,13 +83,13 @@ async fn run(args: &Args) -> Result<()> {
         version = env!("CARGO_PKG_VERSION"),
         "the agent starts"
     );
-    let tally = Arc::new(Tally::default());
-    tally.urgency.lock_memory();
-    let metrics = Arc::new(Metrics::new(&tally));
+    let counts = Counts::default();
+    counts.frames.urgency.lock_memory();
+    let metrics = Arc::new(Metrics::new(&counts));
     let (standing, told) = watch::channel(Standing::new());
     let listener = health::bind(args.health_address).await?;
     let client = api::client().await?;
-    let mut agent = Agent::start(args, client, Arc::clone(&metrics), tally, standing)?;
+    let mut agent = Agent::start(args, client, Arc::clone(&metrics), &counts, standing)?;
     tokio::select! {
         result = agent.run() => return result,
         result = health::serve(listener, told, metrics) => return result,

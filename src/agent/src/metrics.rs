@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -17,9 +18,19 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::api::Trouble;
 use crate::enforce::Outcome;
+use crate::fleet::Toll;
 use crate::moor::{Moored, Tally};
 
 type Labels<const N: usize> = [(&'static str, String); N];
+
+/// What the threads count.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counts {
+    /// Of the one that answers.
+    pub frames: Arc<Tally>,
+    /// Of the one that talks to other agents.
+    pub datagrams: Arc<Toll>,
+}
 
 /// Everything that is counted.
 pub(crate) struct Metrics {
@@ -42,8 +53,8 @@ pub(crate) struct Metrics {
 // === impl Metrics ===
 
 impl Metrics {
-    /// With what `tally` counts.
-    pub(crate) fn new(tally: &Tally) -> Self {
+    /// With what the threads count.
+    pub(crate) fn new(counts: &Counts) -> Self {
         let mut registry = Registry::with_prefix("mooring_agent");
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The agent itself", version);
@@ -111,7 +122,8 @@ impl Metrics {
             new.api_unreachable.clone(),
         );
         new.register_addresses(&mut registry);
-        tally.register(&mut registry);
+        counts.frames.register(&mut registry);
+        counts.datagrams.register(&mut registry);
         new.registry = registry;
         new
     }
@@ -259,7 +271,7 @@ mod tests {
 
     #[test]
     fn the_text_names_the_mode_the_uplinks_and_the_outage() {
-        let metrics = Metrics::new(&Tally::default());
+        let metrics = Metrics::new(&Counts::default());
         let uplink = |name: &str, arp_ignore| Uplink {
             name: name.to_owned(),
             mac: "02:00:00:00:00:01".to_owned(),

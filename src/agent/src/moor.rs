@@ -31,7 +31,10 @@ use mooring_kernel::Waker;
 use tokio::sync::oneshot;
 
 use crew::Crew;
+pub(crate) use hull::SegmentLink;
 pub(crate) use tally::Tally;
+
+use crate::fleet::{Charged, Fleet};
 
 /// Before all Pods, and behind the kernel's own threads, which have 50 where they have any (`sched_set_fifo` in
 /// kernel/sched/syscalls.c).
@@ -54,6 +57,8 @@ pub(crate) enum Order {
     Clear(BTreeSet<IpAddr>),
     /// Links or addresses changed.
     Look,
+    /// Another node has let go of an address that this one answers for, too: everybody has to hear who has it.
+    Announce(IpAddr),
     /// The process ends.
     End(Farewell, oneshot::Sender<()>),
 }
@@ -74,6 +79,8 @@ pub(crate) enum Told {
     Moored(Moored),
     /// What was seen of an address that another node has, or that somebody else handed out.
     Seen(Sighting),
+    /// The addresses that this node shall have, whenever they change.
+    Charged(Vec<Charged>),
 }
 
 /// How it stands with the addresses of this node.
@@ -97,9 +104,11 @@ pub(crate) struct Moor {
 // === impl Moor ===
 
 impl Moor {
-    /// Starts the thread. `tell` is called there, and must not block for long.
+    /// Starts the thread. It lets `fleet` know what it answers for, and on which links. `tell` is called there, and must not
+    /// block for long.
     pub(crate) fn start(
         name: &str,
+        fleet: Fleet,
         tally: Arc<Tally>,
         tell: impl FnMut(Told) + Send + 'static,
     ) -> Result<Self> {
@@ -108,7 +117,15 @@ impl Moor {
         let moor = Self { orders, waker };
         let lookout = lookout::start(moor.clone())?;
         let to_crew = Arc::clone(&tally);
-        let crew = Crew::new(name, inbox, moor.waker.clone(), lookout, to_crew, tell);
+        let crew = Crew::new(
+            name,
+            inbox,
+            moor.waker.clone(),
+            lookout,
+            fleet,
+            to_crew,
+            tell,
+        );
         thread::Builder::new()
             .name("moor".to_owned())
             .spawn(move || {

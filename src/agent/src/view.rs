@@ -11,11 +11,13 @@ use mooring_api::service_proxy::Leftovers;
 use mooring_core::kube_proxy::snapshot::{ConfigMap, ObjectName, Pod};
 use mooring_core::node::sysctls::Wish;
 use mooring_core::node::{self, RaisedSysctl, Role};
+use mooring_core::peer::Keys;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::api::{Address, Heard, Kept, NodeLinks, Pool, Source, Trouble};
 use crate::enforce;
+use crate::memory::Known;
 
 /// How long a report is held back at the start until the Pods and their ConfigMaps are known: without them it would say
 /// less than what the agent before this one said.
@@ -32,6 +34,7 @@ pub(crate) struct View {
     addresses: Option<Vec<Arc<Address>>>,
     pools: Option<Vec<Pool>>,
     nodes: Option<Vec<Arc<NodeLinks>>>,
+    keys: Option<Keys>,
     troubles: BTreeMap<Source, Trouble>,
 }
 
@@ -52,8 +55,27 @@ impl View {
             addresses: None,
             pools: None,
             nodes: None,
+            keys: None,
             troubles: BTreeMap::new(),
         }
+    }
+
+    /// Takes in what an earlier process knew, where nothing newer was heard.
+    pub(crate) fn recall(&mut self, known: Known) {
+        self.addresses.get_or_insert(known.addresses);
+        self.pools.get_or_insert(known.pools);
+        self.nodes.get_or_insert(known.nodes);
+        self.keys = self.keys.take().or(known.keys);
+    }
+
+    /// What a later process would have to know about addresses; `None` as long as it is not all known.
+    pub(crate) fn known(&self) -> Option<Known> {
+        Some(Known {
+            addresses: self.addresses.clone()?,
+            pools: self.pools.clone()?,
+            nodes: self.nodes.clone()?,
+            keys: self.keys.clone(),
+        })
     }
 
     /// Takes in what a watch said, and tells whether a look at the node can come to something else now.
@@ -76,6 +98,11 @@ impl View {
             }
             Heard::Nodes(nodes) => {
                 self.nodes = Some(nodes);
+                return false;
+            }
+            Heard::Keys(keys) => {
+                // Without a Secret, those that are known are good for as long as all agents have them.
+                self.keys = keys.or_else(|| self.keys.take());
                 return false;
             }
             Heard::Trouble(source, trouble) => return self.take_trouble(source, trouble),
@@ -272,6 +299,11 @@ impl View {
     /// All pools of Mooring's, by name; `None` while they are unknown.
     pub(crate) fn pools(&self) -> Option<&[Pool]> {
         self.pools.as_deref()
+    }
+
+    /// What datagrams of other agents are authenticated with; `None` while that is not known.
+    pub(crate) fn keys(&self) -> Option<&Keys> {
+        self.keys.as_ref()
     }
 
     /// What is known of the links of all nodes that report, by the names of the nodes; none also while it is unknown.

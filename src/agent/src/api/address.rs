@@ -1,3 +1,4 @@
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use mooring_core::kube_proxy::snapshot::ObjectName;
 use tracing::warn;
 
 /// An ExternalIP, as far as agents need it: every agent has all of them in memory, as any node may have to take any over.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Address {
     /// Its name.
     pub name: String,
@@ -25,6 +26,10 @@ pub(crate) struct Address {
     pub pool: PoolId,
     /// The node that shall have it, if one is planned.
     pub planned: Option<String>,
+    /// Those that take it over while that one is gone, the first choice first.
+    pub heirs: Vec<String>,
+    /// Grows with each change of the planned node.
+    pub plan: u32,
     /// The Services that have it, with their ports on it; none while it rests.
     pub services: Vec<(ObjectName, Vec<ServicePort>)>,
     /// What agents of holders wrote. The conditions and the last move are left out, unless this node has the address or
@@ -63,6 +68,8 @@ impl Address {
             address: claim.address,
             pool: claim.pool,
             planned,
+            heirs: object.spec.heirs,
+            plan: object.spec.plan,
             services: claim
                 .holders
                 .into_iter()
@@ -91,6 +98,8 @@ impl PartialEq for Address {
             address,
             pool,
             planned,
+            heirs,
+            plan,
             services,
             status,
         } = self;
@@ -99,6 +108,8 @@ impl PartialEq for Address {
             && *address == other.address
             && *pool == other.pool
             && *planned == other.planned
+            && *heirs == other.heirs
+            && *plan == other.plan
             && *services == other.services
             && *status == other.status
     }

@@ -10,13 +10,17 @@ use futures::{FutureExt, Stream, StreamExt};
 use k8s_openapi::api::core::v1 as core;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource};
-use mooring_api::{ExternalIP, ExternalIPPool, NodeProxyState, ServiceProxy, service_proxy};
+use mooring_api::{
+    ExternalIP, ExternalIPPool, NodeProxyState, ServiceProxy, peer_keys, service_proxy,
+};
 use mooring_core::kube_proxy::snapshot::{ConfigMap, ObjectName, Pod};
 use mooring_core::node::Role;
+use mooring_core::peer::Keys;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendError;
 use tokio::task::AbortHandle;
+use tracing::warn;
 
 use super::address::{Address, Reader};
 use super::retry::{Attempts, Contact, with_chance};
@@ -51,6 +55,8 @@ pub(crate) enum Source {
     Pools,
     /// The NodeProxyStates of all nodes.
     Nodes,
+    /// The keys of the agents.
+    Keys,
 }
 
 /// What a watch has to say.
@@ -70,6 +76,9 @@ pub(crate) enum Heard {
     Pools(Vec<Pool>),
     /// The links of all nodes that report, by name; of this one, too.
     Nodes(Vec<Arc<NodeLinks>>),
+    /// What agents authenticate what they say to each other with; `None` while there is no such Secret, or none that can be
+    /// used.
+    Keys(Option<Keys>),
     /// Nothing can be heard at the moment.
     Trouble(Source, Trouble),
     /// It can be heard again.
@@ -89,9 +98,12 @@ pub(crate) struct Follower {
 
 impl Follower {
     /// Follows everything but ConfigMaps, which are followed once Pods are known to mount them.
+    ///
+    /// The Secret with the keys of the agents is in their own `namespace`.
     pub(crate) fn start(
         client: Client,
         node: &str,
+        namespace: Option<&str>,
         keeper: Keeper,
         news: mpsc::Sender<News>,
     ) -> Self {
@@ -118,6 +130,9 @@ impl Follower {
             |found: Vec<ServiceProxy>| Heard::ServiceProxy(first(found)),
         );
         this.follow_addresses();
+        if let Some(namespace) = namespace {
+            this.follow_keys(namespace);
+        }
         this.ask_for_state(keeper);
         this
     }
@@ -145,6 +160,16 @@ impl Follower {
             all(),
             |object: NodeProxyState| Some(Arc::new(NodeLinks::from(object))),
             Heard::Nodes,
+        );
+    }
+
+    fn follow_keys(&self, namespace: &str) {
+        self.follow(
+            Source::Keys,
+            Api::namespaced(self.client.clone(), namespace),
+            named(peer_keys::NAME),
+            |secret: core::Secret| Some(readable_keys(&secret)),
+            |found| Heard::Keys(found.into_iter().next().flatten()),
         );
     }
 
@@ -317,6 +342,15 @@ fn all() -> watcher::Config {
     watcher::Config::default().page_size(LARGE_PAGE)
 }
 
+/// What cannot be used is told of, as the operator does.
+fn readable_keys(secret: &core::Secret) -> Option<Keys> {
+    let keys = peer_keys::keys(secret);
+    if let Err(reason) = &keys {
+        warn!(%reason, "the keys of the agents cannot be used, so that other agents are not heard");
+    }
+    keys.ok()
+}
+
 fn first<T>(found: Vec<T>) -> Option<Box<T>> {
     found.into_iter().next().map(Box::new)
 }
@@ -340,12 +374,18 @@ fn of_interest(mut pod: core::Pod) -> Option<Pod> {
 impl Source {
     /// Whether it is followed for the sake of external IPs.
     pub(crate) fn is_of_addresses(&self) -> bool {
-        matches!(self, Self::Addresses | Self::Pools | Self::Nodes)
+        matches!(
+            self,
+            Self::Addresses | Self::Pools | Self::Nodes | Self::Keys
+        )
     }
 
     /// Whether it is of a kind of Mooring's own, and missing until that is installed.
     pub(crate) fn is_of_mooring(&self) -> bool {
-        *self == Self::ServiceProxy || self.is_of_addresses()
+        matches!(
+            self,
+            Self::ServiceProxy | Self::Addresses | Self::Pools | Self::Nodes
+        )
     }
 }
 
@@ -359,6 +399,7 @@ impl fmt::Display for Source {
             Self::Addresses => f.write_str("the ExternalIPs"),
             Self::Pools => f.write_str("the ExternalIPPools of mooring.dev"),
             Self::Nodes => f.write_str("the NodeProxyStates of all nodes"),
+            Self::Keys => f.write_str("the keys of the agents"),
         }
     }
 }

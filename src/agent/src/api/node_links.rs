@@ -1,7 +1,10 @@
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
 use mooring_api::NodeProxyState;
 
 /// By which MAC addresses a node is known on which segments: its NodeProxyState, as far as other nodes need it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NodeLinks {
     /// The node.
     pub node: String,
@@ -10,7 +13,7 @@ pub(crate) struct NodeLinks {
 }
 
 /// One interface that connects a node to others.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Link {
     /// Its name.
     pub name: String,
@@ -18,6 +21,8 @@ pub(crate) struct Link {
     pub mac: String,
     /// The subnets of its addresses, as in `192.0.2.0/24`.
     pub subnets: Vec<String>,
+    /// Its addresses in them.
+    pub addresses: Vec<IpAddr>,
 }
 
 // === impl NodeLinks ===
@@ -33,6 +38,9 @@ impl From<NodeProxyState> for NodeLinks {
                     name: uplink.name,
                     mac: uplink.mac,
                     subnets: uplink.subnets,
+                    addresses: (uplink.addresses.iter())
+                        .filter_map(|address| address.parse().ok())
+                        .collect(),
                 })
                 .collect(),
         }
@@ -64,6 +72,8 @@ mod tests {
         assert_eq!(links.node, "n1");
         assert_eq!(links.uplinks[1].subnets, ["192.0.2.0/24"]);
         assert_eq!(links.uplinks[1].mac, "02:00:00:00:01:01");
+        let own: IpAddr = "192.0.2.1".parse().unwrap();
+        assert_eq!(links.uplinks[1].addresses, [own]);
         let fresh = serde_json::from_value(json!({
             "apiVersion": "mooring.dev/v1alpha1",
             "kind": "NodeProxyState",

@@ -1,10 +1,11 @@
 use mooring_api::ExternalIPPool;
 use mooring_api::external_ip_pool::object;
-use mooring_core::ipam::pool::{Bind, Ping, PoolId, Ports};
+use mooring_core::ipam::pool::{Bind, Ownership, Ping, PoolId, Ports};
+use serde::{Deserialize, Serialize};
 
 /// A pool of Mooring's, as far as agents need it. Antrea's pools say nothing of this: for their addresses, all is as by
 /// default.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Pool {
     /// Its name and kind.
     pub id: PoolId,
@@ -16,6 +17,8 @@ pub(crate) struct Pool {
     pub ports: Ports,
     /// Whether an address answers echo requests.
     pub ping: Ping,
+    /// What becomes of an address while its node is gone.
+    pub ownership: Ownership,
 }
 
 // === impl Pool ===
@@ -29,6 +32,7 @@ impl Pool {
             interfaces: Vec::new(),
             ports: Ports::default(),
             ping: Ping::default(),
+            ownership: Ownership::default(),
         }
     }
 }
@@ -42,6 +46,7 @@ impl From<&ExternalIPPool> for Pool {
             interfaces: pool.spec.interfaces,
             ports: pool.spec.ports,
             ping: pool.spec.ping,
+            ownership: pool.spec.ownership,
         }
     }
 }
@@ -68,7 +73,7 @@ mod tests {
         let plain = json!({"ipRanges": [{"cidr": "10.77.0.0/24"}], "autoAssign": true});
         assert_eq!(pool(plain), Pool::by_default(id.clone()));
         let special = json!({
-            "ipRanges": [], "bind": "Responder", "interfaces": ["eth1"], "ports": "All", "ping": "Deny",
+            "ipRanges": [], "bind": "Responder", "interfaces": ["eth1"], "ports": "All", "ping": "Deny", "ownership": "Fenced",
         });
         let expected = Pool {
             id,
@@ -76,6 +81,7 @@ mod tests {
             interfaces: vec!["eth1".to_owned()],
             ports: Ports::All,
             ping: Ping::Deny,
+            ownership: Ownership::Fenced,
         };
         assert_eq!(pool(special), expected);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -10,29 +11,51 @@ use mooring_core::condition::Condition;
 use mooring_core::kube_proxy::snapshot::Timestamp as Seconds;
 use mooring_core::mooring::{self, Holding, Sighting, Standing};
 use mooring_core::node::{self, Witnessed};
+use mooring_core::peer::Term;
 use mooring_core::wire::Mac;
 
 use crate::api::Address;
 use crate::moor::Moored;
 
-/// Why an address came to this node, as long as nothing but the operator's plan moves one.
+/// Why an address came to this node: the operator's plan says so,
 const PLANNED: &str = "Planned";
+/// or the node that had it is gone.
+const TAKE_OVER: &str = "TakeOver";
 
-/// What is to be said; `None` while it is not clear yet. `at` is the time at which `moored` was told, and `from` the node that
-/// had the address before this one.
+/// How an address came to this node.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Way<'a> {
+    /// Under which term it has it.
+    pub term: Term,
+    /// The node that had it before, as the API tells.
+    pub from: Option<&'a str>,
+    /// It was taken over.
+    pub taken: Option<TakenOver>,
+}
+
+/// From whom an address was taken over.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct TakenOver {
+    /// The name of the node; `None` if that is gone from the cluster meanwhile.
+    pub from: Option<String>,
+    /// For how long it had not been heard by then.
+    pub missed: Duration,
+}
+
+/// What is to be said; `None` while it is not clear yet. `at` is the time at which `moored` was told.
 pub(super) fn said<'a>(
     standing: &Standing,
     moored: &Moored,
     at: Timestamp,
     address: &Address,
-    from: Option<&str>,
+    way: Way<'_>,
     node_of: impl Fn(Mac) -> Option<&'a str>,
 ) -> Option<Said> {
     let announced = standing.announced(&moored.node)?;
     let conditions = [Some(announced), standing.conflict(node_of)];
     let held = standing
         .holding()
-        .map(|holding| held(holding, moored, at, address, from));
+        .map(|holding| held(holding, moored, at, address, way));
     Some(Said {
         held,
         conditions: conditions.into_iter().flatten().collect(),
@@ -44,22 +67,26 @@ fn held(
     moored: &Moored,
     at: Timestamp,
     address: &Address,
-    from: Option<&str>,
+    way: Way<'_>,
 ) -> Held {
     let node = &moored.node.name;
     let status = &address.status;
     let stayed = status.node.as_deref() == Some(node);
     // In whole seconds, as the API keeps times: computed anew, it differs by less.
     let since = whole_seconds(at - moored.at.saturating_sub(holding.since));
-    let began = whole_seconds(since.0 - holding.took);
+    let (reason, from, missed) = match way.taken {
+        Some(TakenOver { from, missed }) => (TAKE_OVER, from, missed),
+        None => (PLANNED, way.from.map(str::to_owned), Duration::ZERO),
+    };
+    let took = holding.took + missed;
     let last_move = if stayed {
         status.last_move.clone()
     } else {
         Some(Move {
-            time: began,
-            from: from.map(str::to_owned),
-            reason: PLANNED.to_owned(),
-            duration_milliseconds: u32::try_from(holding.took.as_millis()).unwrap_or(u32::MAX),
+            time: whole_seconds(since.0 - took),
+            from,
+            reason: reason.to_owned(),
+            duration_milliseconds: u32::try_from(took.as_millis()).unwrap_or(u32::MAX),
         })
     };
     Held {
@@ -71,8 +98,8 @@ fn held(
             mooring::Method::Uplink => Method::Uplink,
         },
         since: status.since.clone().filter(|_| stayed).unwrap_or(since),
+        term: Some(way.term),
         last_move,
-        term: None,
     }
 }
 

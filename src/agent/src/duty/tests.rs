@@ -1,11 +1,14 @@
 use std::time::Duration;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use mooring_api::external_ip::{ExternalIPStatus, Method};
 use mooring_core::condition::ConditionType;
-use mooring_core::ipam::pool::{Bind, Ping, PoolId, Ports};
+use mooring_core::ipam::pool::{Bind, Ownership, Ping, PoolId, Ports};
 use mooring_core::ipam::service::{Protocol, ServicePort};
 use mooring_core::kube_proxy::snapshot::ObjectName;
 use mooring_core::mooring::{self, Berth, Hindrance, Holding, Node, Place, Standing, State};
+
+use mooring_core::peer::{PeerId, Term};
 
 use super::*;
 use crate::api::{Link, NodeLinks, Pool};
@@ -29,6 +32,8 @@ fn address(planned: Option<&str>, holder: Option<&str>) -> Address {
         address: ip(),
         pool: PoolId::mooring("lan"),
         planned: planned.map(str::to_owned),
+        heirs: vec!["n3".to_owned()],
+        plan: 4,
         services: vec![(ObjectName::new("default", "web"), vec![http])],
         status: ExternalIPStatus {
             node: holder.map(str::to_owned),
@@ -42,6 +47,7 @@ fn links(node: &str, mac: &str) -> Arc<NodeLinks> {
         name: "eth0".to_owned(),
         mac: mac.to_owned(),
         subnets: vec!["10.77.0.0/24".to_owned()],
+        addresses: vec!["10.77.0.11".parse().unwrap()],
     };
     Arc::new(NodeLinks {
         node: node.to_owned(),
@@ -83,23 +89,55 @@ fn holding() -> State {
 fn said(state: State, address: &Address, from: Option<&str>) -> Option<Said> {
     let moored = moored(state);
     let at = Timestamp::from_second(1_700_000_000).unwrap();
-    said::said(&moored.standings[0], &moored, at, address, from, |_| None)
+    let way = said::Way {
+        term: Term {
+            plan: 4,
+            takeovers: 0,
+        },
+        from,
+        taken: None,
+    };
+    said::said(&moored.standings[0], &moored, at, address, way, |_| None)
 }
 
 #[test]
-fn a_node_is_to_answer_for_what_is_planned_there_and_a_service_has() {
+fn the_fleet_knows_every_address_that_is_planned_somewhere_and_a_service_has() {
     let mut resting = address(Some("n1"), None);
     resting.services.clear();
     let rows = [
         (address(Some("n1"), None), 1),
-        (address(Some("n2"), Some("n1")), 0),
+        (address(Some("n2"), Some("n1")), 1),
         (address(None, None), 0),
         (resting, 0),
     ];
     for (address, count) in rows {
-        let found = wanted::wanted("n1", &[Arc::new(address.clone())], &[]);
+        let found = wanted::charges(&[Arc::new(address.clone())], &[]);
         assert_eq!(found.len(), count, "{address:?}");
+        if let [Charge { post, .. }] = &found[..] {
+            let planned = address.planned.as_deref().unwrap();
+            assert_eq!(post.plan, 4);
+            assert!(post.chain().eq([PeerId::of(planned), PeerId::of("n3")]));
+        }
     }
+}
+
+#[test]
+fn what_a_node_had_taken_over_stands_in_the_status() {
+    let mut taken = address(Some("n2"), Some("n1"));
+    taken.status.term = Some(mooring_api::external_ip::Term {
+        plan: 4,
+        takeovers: 2,
+    });
+    let mut planned = taken.clone();
+    planned.status.term = Some(mooring_api::external_ip::Term {
+        plan: 4,
+        takeovers: 0,
+    });
+    let claims = |node: &str, address: &Address| wanted::claims(node, &[Arc::new(address.clone())]);
+    let claim = claims("n1", &taken)[0];
+    assert_eq!((claim.holder, claim.term.takeovers), (PeerId::of("n1"), 2));
+    assert_eq!(claims("n2", &taken), []);
+    assert_eq!(claims("n1", &planned), []);
 }
 
 #[test]
@@ -111,14 +149,19 @@ fn an_address_is_subject_to_its_pool() {
         interfaces: vec!["eth1".to_owned()],
         ports: Ports::All,
         ping: Ping::Deny,
+        ownership: Ownership::Fenced,
     };
-    let of_pool = wanted::wanted("n1", &addresses, &[pool]);
+    let of_pool = wanted::charges(&addresses, &[pool]);
+    assert_eq!(of_pool[0].post.ownership, Ownership::Fenced);
+    let of_pool: Vec<_> = of_pool.into_iter().map(|charge| charge.wanted).collect();
     assert_eq!(
         (of_pool[0].bind, of_pool[0].ports, of_pool[0].ping),
         (Bind::Uplink, Ports::All, Ping::Deny)
     );
     assert_eq!(of_pool[0].interfaces, ["eth1"]);
-    let gone = wanted::wanted("n1", &addresses, &[]);
+    let gone = wanted::charges(&addresses, &[]);
+    assert_eq!(gone[0].post.ownership, Ownership::Available);
+    let gone: Vec<_> = gone.into_iter().map(|charge| charge.wanted).collect();
     assert_eq!(
         (gone[0].bind, gone[0].ports, gone[0].ping),
         (Bind::Auto, Ports::ServiceOnly, Ping::Allow)
@@ -167,6 +210,34 @@ fn a_node_that_holds_says_since_when_where_and_from_whom() {
         .map(|condition| condition.kind)
         .collect();
     assert_eq!(kinds, [ConditionType::Announced, ConditionType::Conflict]);
+}
+
+#[test]
+fn an_address_that_was_taken_over_tells_from_whom_and_how_long_nobody_answered() {
+    let known = address(Some("n2"), Some("n2"));
+    let moored = moored(holding());
+    let at = Timestamp::from_second(1_700_000_000).unwrap();
+    let term = Term {
+        plan: 4,
+        takeovers: 1,
+    };
+    let way = said::Way {
+        term,
+        from: Some("n2"),
+        taken: Some(said::TakenOver {
+            from: Some("n2".to_owned()),
+            missed: Duration::from_millis(190),
+        }),
+    };
+    let said = said::said(&moored.standings[0], &moored, at, &known, way, |_| None);
+    let held = said.unwrap().held.unwrap();
+    assert_eq!(held.term, Some(term));
+    let moved = held.last_move.unwrap();
+    assert_eq!(
+        (moved.reason.as_str(), moved.from.as_deref()),
+        ("TakeOver", Some("n2"))
+    );
+    assert_eq!(moved.duration_milliseconds, 2_690);
 }
 
 #[test]

@@ -5,32 +5,71 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use mooring_core::ipam::range::{AddressRange, HostBits};
-use mooring_core::mooring::{Bystander, Wanted, witness_of};
+use mooring_core::mooring::{Bystander, Haste, Wanted, witness_of};
+use mooring_core::peer::{PeerId, Term};
+use mooring_core::succession::{Claim, Post};
 use mooring_core::wire::Mac;
 
 use crate::api::{Address, NodeLinks, Pool};
+use crate::fleet::{Charge, Member};
 
-/// What `node` shall answer for: everything that is planned there and that a Service has.
-pub(super) fn wanted(node: &str, addresses: &[Arc<Address>], pools: &[Pool]) -> Vec<Wanted> {
-    let here = |address: &&Arc<Address>| {
-        address.planned.as_deref() == Some(node) && !address.services.is_empty()
-    };
-    addresses
+/// All addresses that Services have and that a node is planned for, with how to answer for them.
+pub(super) fn charges(addresses: &[Arc<Address>], pools: &[Pool]) -> Vec<Charge> {
+    let taken = addresses
         .iter()
-        .filter(here)
-        .map(|address| {
+        .filter(|address| !address.services.is_empty());
+    taken
+        .filter_map(|address| {
+            let planned = address.planned.as_deref()?;
             let pool = pools.iter().find(|pool| pool.id == address.pool).cloned();
             let pool = pool.unwrap_or_else(|| Pool::by_default(address.pool.clone()));
-            Wanted {
-                address: address.address,
-                services: address.services.clone(),
-                bind: pool.bind,
-                interfaces: pool.interfaces,
-                ports: pool.ports,
-                ping: pool.ping,
-            }
+            Some(Charge {
+                post: Post {
+                    address: address.address,
+                    plan: address.plan,
+                    planned: PeerId::of(planned),
+                    heirs: address.heirs.iter().map(|heir| PeerId::of(heir)).collect(),
+                    ownership: pool.ownership,
+                },
+                wanted: Wanted {
+                    address: address.address,
+                    services: address.services.clone(),
+                    bind: pool.bind,
+                    interfaces: pool.interfaces,
+                    ports: pool.ports,
+                    ping: pool.ping,
+                    haste: Haste::None,
+                },
+            })
         })
         .collect()
+}
+
+/// What `node` had taken over, as far as it has said so.
+pub(super) fn claims(node: &str, addresses: &[Arc<Address>]) -> Vec<Claim> {
+    let ours = addresses
+        .iter()
+        .filter(|address| address.status.node.as_deref() == Some(node));
+    ours.filter_map(|address| {
+        let term = Term::from(address.status.term?);
+        (term.takeovers > 0).then(|| Claim {
+            address: address.address,
+            holder: PeerId::of(node),
+            term,
+        })
+    })
+    .collect()
+}
+
+/// All nodes that have an agent.
+pub(super) fn members(nodes: &[Arc<NodeLinks>]) -> Vec<Member> {
+    let member = |links: &Arc<NodeLinks>| Member {
+        name: links.node.clone(),
+        addresses: (links.uplinks.iter())
+            .flat_map(|link| link.addresses.iter().copied())
+            .collect(),
+    };
+    nodes.iter().map(member).collect()
 }
 
 /// The addresses that `node` is the witness of, with their holders; none is known of those that somebody else handed out, which

@@ -66,7 +66,7 @@ async fn probes_and_metrics_are_served_over_http() {
     tokio::spawn(serve(
         listener,
         told,
-        Arc::new(Metrics::new(&crate::moor::Tally::default())),
+        Arc::new(Metrics::new(&crate::metrics::Counts::default())),
     ));
     let get = async |path: &str| match crate::endpoints::get(&address.to_string(), path).await {
         mooring_core::proxy_mode::Answer::Http { status, body } => (status, body),

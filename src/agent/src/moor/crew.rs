@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
+use mooring_core::liveness::PERIOD;
 use mooring_core::mooring::{
-    Moorings, Node, Now, Orders, Programmed, Sighting, Standing, Wanted, Watch, Witness, Words,
-    open_ports, segment,
+    Moorings, Node, Now, Orders, Programmed, Sighting, Standing, Uplink, Wanted, Watch, Witness,
+    Words, open_ports, segment,
 };
 use mooring_core::node::NodeReport;
 use mooring_core::proxy_mode::LiveMode;
@@ -20,7 +21,8 @@ use tracing::{info, warn};
 use super::hull::{self, Hull};
 use super::lookout::Question;
 use super::segments::{Overheard, Segments};
-use super::{Farewell, Moored, Order, Tally, Told};
+use super::{Farewell, Moored, Order, SegmentLink, Tally, Told};
+use crate::fleet::{self, Fleet, Reach};
 
 /// Addresses on links are compared with what shall be so often when nothing tells of a change: they are renewed then.
 const CHECK: Duration = Duration::from_secs(5);
@@ -37,6 +39,7 @@ pub(super) struct Crew<T> {
     inbox: Receiver<Order>,
     waker: Waker,
     lookout: Sender<Question>,
+    fleet: Fleet,
     tell: T,
     host: LinuxHost,
     moorings: Moorings,
@@ -60,6 +63,8 @@ pub(super) struct Crew<T> {
     asked: Option<Question>,
     exposed: Option<String>,
     told: Vec<Standing>,
+    /// What it answers for, as the fleet was told last.
+    held: BTreeSet<IpAddr>,
 }
 
 impl<T: FnMut(Told)> Crew<T> {
@@ -68,6 +73,7 @@ impl<T: FnMut(Told)> Crew<T> {
         inbox: Receiver<Order>,
         waker: Waker,
         lookout: Sender<Question>,
+        fleet: Fleet,
         tally: Arc<Tally>,
         tell: T,
     ) -> Self {
@@ -76,6 +82,7 @@ impl<T: FnMut(Told)> Crew<T> {
             inbox,
             waker,
             lookout,
+            fleet,
             tell,
             host: LinuxHost::new(),
             moorings: Moorings::new(),
@@ -97,6 +104,7 @@ impl<T: FnMut(Told)> Crew<T> {
             asked: None,
             exposed: None,
             told: Vec::new(),
+            held: BTreeSet::new(),
         }
     }
 
@@ -128,10 +136,23 @@ impl<T: FnMut(Told)> Crew<T> {
                 due = deadlines.into_iter().flatten().fold(self.check, Now::min);
                 due = due.max(rested);
             }
-            let patience = due.saturating_sub(now);
+            let mut patience = due.saturating_sub(now);
+            if self.segments.answers() {
+                // So that a time in which this process did not run shows before it answers for what is not its own any more.
+                patience = patience.min(PERIOD);
+            }
             let heard = self.segments.listen(&self.waker, patience);
             now = self.now();
             let mut stirred = false;
+            if let Some(missed) = self.segments.missed() {
+                let missed_ms = missed.as_millis();
+                warn!(
+                    missed_ms,
+                    "did not run for so long that others may have taken over: asks the wire again"
+                );
+                self.moorings.doubt(now);
+                ordered = true;
+            }
             for Overheard { address, mac } in heard {
                 stirred |= self.moorings.hear(address, mac, now);
                 stirred |= self.witness.hear(address, mac, now);
@@ -173,6 +194,7 @@ impl<T: FnMut(Told)> Crew<T> {
                 self.check = now;
             }
             Order::Look => self.look(now),
+            Order::Announce(address) => self.moorings.announce_again(address, now),
             Order::End(..) => {}
         }
     }
@@ -186,6 +208,8 @@ impl<T: FnMut(Told)> Crew<T> {
         let (links, name) = (self.segments.links(), &self.node.name);
         match hull::node(&self.host, links, name, report, default_routes) {
             Ok((node, links)) => {
+                self.fleet
+                    .order(fleet::Order::Links(reaches(&links, &node.uplinks)));
                 self.segments.follow(links);
                 self.node = node;
                 self.moorings.look(self.node.clone(), now);
@@ -252,6 +276,12 @@ impl<T: FnMut(Told)> Crew<T> {
         if standings != self.told {
             log_changes(&self.told, &standings);
             self.told.clone_from(&standings);
+            let held = standings.iter().filter(|one| one.holding().is_some());
+            let held: BTreeSet<IpAddr> = held.map(|one| one.address).collect();
+            if held != self.held {
+                self.fleet.order(fleet::Order::Held(held.clone()));
+                self.held = held;
+            }
             let (node, at) = (self.node.clone(), self.now());
             (self.tell)(Told::Moored(Moored {
                 node,
@@ -420,6 +450,18 @@ impl<T: FnMut(Told)> Crew<T> {
         // Whoever waited may have given up.
         let _ = done.send(());
     }
+}
+
+/// Who can be talked to over which link.
+fn reaches(links: &[SegmentLink], uplinks: &[Uplink]) -> Vec<Reach> {
+    let reach = |link: &SegmentLink| {
+        let uplink = uplinks.iter().find(|uplink| uplink.name == link.name);
+        Some(Reach {
+            link: link.clone(),
+            subnets: uplink?.subnets.clone(),
+        })
+    };
+    links.iter().filter_map(reach).collect()
 }
 
 /// One line for each address that is not as it was.

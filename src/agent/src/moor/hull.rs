@@ -21,7 +21,7 @@ use tracing::{info, warn};
 
 /// A link that frames go over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SegmentLink {
+pub(crate) struct SegmentLink {
     pub name: String,
     /// What the node's report calls it, which may be a former name.
     pub reported: String,

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use mooring_core::fleet::DOUBT;
 use mooring_core::mooring::{Sending, Words};
 use mooring_core::wire::answer::{Heard, hear, speaker};
 use mooring_core::wire::{Mac, arp, ndp};
@@ -35,6 +36,8 @@ pub(super) struct Segments {
     inbox: Inbox,
     /// Why a link has no sockets, so that it is logged once.
     trouble: BTreeMap<String, String>,
+    /// This process did not run for a long time while it listened last.
+    missed: Option<Duration>,
 }
 
 /// One uplink.
@@ -58,6 +61,7 @@ impl Segments {
             tally,
             inbox: Inbox::new(),
             trouble: BTreeMap::new(),
+            missed: None,
         }
     }
 
@@ -134,6 +138,17 @@ impl Segments {
         }
     }
 
+    /// For how long this process did not run while it listened last, if that was long enough for others to take over what it
+    /// answered for. What was asked meanwhile is not answered yet.
+    pub(super) fn missed(&mut self) -> Option<Duration> {
+        self.missed.take()
+    }
+
+    /// Whether it answers for anything.
+    pub(super) fn answers(&self) -> bool {
+        self.open.iter().any(|segment| !segment.answered.is_empty())
+    }
+
     /// Waits until a frame comes, the waker is used or the time is over; answers what is asked. What the waker was used for is
     /// to be looked for next: it is cleared.
     pub(super) fn listen(&mut self, waker: &Waker, patience: Duration) -> Vec<Overheard> {
@@ -143,6 +158,7 @@ impl Segments {
             .iter()
             .flat_map(|segment| [&segment.arp, &segment.ndp])
             .collect();
+        let began = Instant::now();
         let ready = match wait(&sockets, Some(waker), Some(patience)) {
             Ok(ready) => ready,
             Err(error) => {
@@ -151,6 +167,11 @@ impl Segments {
                 return overheard;
             }
         };
+        let missed = began.elapsed().saturating_sub(patience);
+        if missed >= DOUBT {
+            self.missed = Some(missed);
+            return overheard;
+        }
         let mut dead = Vec::new();
         for at in ready.sockets {
             let segment = &self.open[at / 2];

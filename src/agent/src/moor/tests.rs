@@ -58,6 +58,7 @@ fn wanted(address: IpAddr) -> Wanted {
         interfaces: Vec::new(),
         ports: Ports::ServiceOnly,
         ping: Ping::Allow,
+        haste: mooring_core::mooring::Haste::None,
     }
 }
 
@@ -91,9 +92,14 @@ impl Scene {
                 .unwrap()
         };
         let (sender, told) = mpsc::channel();
-        let moor = Moor::start("n1", Arc::new(Tally::default()), move |told| {
-            let _ = sender.send(told);
-        })
+        let moor = Moor::start(
+            "n1",
+            Fleet::new().unwrap().0,
+            Arc::new(Tally::default()),
+            move |told| {
+                let _ = sender.send(told);
+            },
+        )
         .unwrap();
         let own = Mac(link("up0").mac.unwrap().0);
         let report = NodeReport {
@@ -270,7 +276,7 @@ fn a_witness_asks_for_what_another_node_has_although_it_has_nothing_itself() {
         let seen = loop {
             match scene.told.recv_timeout(Duration::from_secs(10)).unwrap() {
                 Told::Seen(seen) => break seen,
-                Told::Moored(_) => {}
+                Told::Moored(_) | Told::Charged(_) => {}
             }
         };
         assert_eq!(seen.macs.into_iter().collect::<Vec<_>>(), [STRANGER]);

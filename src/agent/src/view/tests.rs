@@ -209,6 +209,7 @@ async fn addresses_pools_and_links_are_no_news_about_the_node() {
             name: "eth0".to_owned(),
             mac: "02:00:00:00:00:02".to_owned(),
             subnets: vec![],
+            addresses: Vec::new(),
         }],
     };
     let pool = Pool::by_default(PoolId::mooring("blue"));

@@ -6,6 +6,7 @@
 //!
 //! A problem stops new allocations only. An address that a Service has stays declared, and stays with the Service.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use super::range::{AddressRange, Addresses, RangeText};
@@ -21,7 +22,7 @@ pub use conditions::Usage;
 pub use problem::{PoolProblem, Severity};
 
 /// Whose kind of pool it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Source {
     /// `ExternalIPPool` of `mooring.dev`.
     Mooring,
@@ -30,7 +31,7 @@ pub enum Source {
 }
 
 /// What a pool is called. The two kinds have names of their own, so a name alone can stand for two pools.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PoolId {
     /// Its name.
     pub name: String,
@@ -158,7 +159,7 @@ impl Default for PoolSpec {
 }
 
 /// Where the addresses of a pool live on their node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Bind {
     /// As the live mode of the node needs it.
     #[default]
@@ -170,7 +171,7 @@ pub enum Bind {
 }
 
 /// What is reachable on an address of a pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Ports {
     /// The ports of its Services.
     #[default]
@@ -180,7 +181,7 @@ pub enum Ports {
 }
 
 /// Whether an address of a pool answers ICMP echo requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Ping {
     /// It does.
     #[default]
@@ -190,7 +191,7 @@ pub enum Ping {
 }
 
 /// What counts more while the network is split.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Ownership {
     /// That each side can reach the address.
     #[default]

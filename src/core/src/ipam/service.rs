@@ -1,5 +1,6 @@
 //! Services, as far as their addresses go.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -68,7 +69,9 @@ pub enum TrafficPolicy {
 }
 
 /// A protocol of a [`ServicePort`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub enum Protocol {
     /// TCP.
     #[default]
@@ -97,7 +100,7 @@ impl fmt::Display for Protocol {
 }
 
 /// One of `spec.ports`. Prints as in `80/TCP`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ServicePort {
     /// The protocol.
     pub protocol: Protocol,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A point in time in whole seconds since 1970 (UTC), which is all that Kubernetes keeps in object metadata.
 /// Prints as RFC 3339.
@@ -59,7 +59,7 @@ impl Serialize for Timestamp {
 }
 
 /// Namespace and name of an object; prints as `namespace/name`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct ObjectName {
     /// The namespace.
     pub namespace: String,

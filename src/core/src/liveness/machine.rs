@@ -158,6 +158,11 @@ impl Liveness {
         Some(self.subjects.get(&peer)?.subject.judgement)
     }
 
+    /// For how long nothing came from a node that this one watches, if anything ever did.
+    pub fn silence(&self, peer: PeerId, now: Now) -> Option<Duration> {
+        self.subjects.get(&peer)?.subject.silence(now)
+    }
+
     /// A message that bears the right key; and why nothing was made of it, if so. The output has to be seen to in any case.
     pub fn receive(&mut self, message: &Message, now: Now) -> (Output, Result<(), Refusal>) {
         let mut output = Output::default();

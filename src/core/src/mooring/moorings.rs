@@ -21,7 +21,7 @@ use super::announcements::{Purse, Schedule};
 use super::berth::{Berth, Hindrance, Method, Place, berth};
 use super::orders::{Orders, Sending, Words};
 use super::standing::{Holding, Standing, State};
-use super::wanted::{Node, Path, Programmed, Target, Wanted};
+use super::wanted::{Haste, Node, Path, Programmed, Target, Wanted};
 
 /// How often the wire is asked before an address is taken.
 const ASKS: u32 = 3;
@@ -29,6 +29,8 @@ const ASKS: u32 = 3;
 const ASK_GAP: Duration = Duration::from_millis(100);
 /// How long answers to the last question are waited for. A node whose cores are all busy was seen to answer 100 ms late.
 const LISTEN: Duration = Duration::from_millis(200);
+/// Both, where there is no time to lose: see [`Haste::TakeOver`].
+const HASTE: Duration = Duration::from_millis(20);
 /// How long it counts that nobody answered, while the service proxy is waited for.
 const SILENCE_LASTS: Duration = Duration::from_secs(10);
 /// How long after an answer the wire is asked again. The former holder may only be about to hear that it is over.
@@ -73,7 +75,7 @@ struct Mooring {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Progress {
     /// The wire is being asked who has it.
-    Asking { asked: u32, next: Now },
+    Asking { asked: u32, next: Now, haste: Haste },
     /// Nobody has it.
     Silent { at: Now },
     /// Somebody else has it.
@@ -97,11 +99,21 @@ struct Claim {
 }
 
 impl Progress {
-    fn begin(now: Now) -> Self {
+    fn begin(now: Now, haste: Haste) -> Self {
         Self::Asking {
             asked: 0,
             next: now,
+            haste,
         }
+    }
+}
+
+/// How long to listen after a question, of which that many were asked.
+fn pause(asked: u32, haste: Haste) -> Duration {
+    match haste {
+        Haste::TakeOver => HASTE,
+        Haste::None if asked < ASKS => ASK_GAP,
+        Haste::None => LISTEN,
     }
 }
 
@@ -120,12 +132,12 @@ impl Moorings {
             let mooring = match former.remove(&wanted.address) {
                 Some(mooring) => Mooring { wanted, ..mooring },
                 None => Mooring {
+                    progress: Progress::begin(now, wanted.haste),
                     wanted,
                     berth: Err(Hindrance::NoUplink),
                     mac: None,
                     path: None,
                     begun: now,
-                    progress: Progress::begin(now),
                 },
             };
             self.berthed.insert(mooring.wanted.address, mooring);
@@ -205,6 +217,27 @@ impl Moorings {
             }
         }
         true
+    }
+
+    /// This process did not run for so long that others may have taken over what it answers for: it answers for nothing until
+    /// the wire was asked once more. What the kernel answers for it has gone on to answer for, so that nobody took it.
+    pub fn doubt(&mut self, now: Now) {
+        for mooring in self.berthed.values_mut() {
+            let answers = matches!(&mooring.berth, Ok(berth) if berth.method == Method::Responder);
+            if answers && matches!(mooring.progress, Progress::Holding { .. }) {
+                mooring.begun = now;
+                mooring.progress = Progress::begin(now, Haste::TakeOver);
+            }
+        }
+    }
+
+    /// Everybody has to hear once more that this node has an address, if it does: another one let go of it.
+    pub fn announce_again(&mut self, address: IpAddr, now: Now) {
+        if let Some(mooring) = self.berthed.get_mut(&address)
+            && let Progress::Holding { schedule, .. } = &mut mooring.progress
+        {
+            schedule.again(now);
+        }
     }
 
     /// An order about an address could not be carried out.
@@ -327,7 +360,7 @@ impl Mooring {
         (self.berth, self.mac, self.path) = (new, mac, path);
         match &mut self.progress {
             Progress::Holding { schedule, .. } if same_link => schedule.again(now),
-            progress if !same_link => *progress = Progress::begin(now),
+            progress if !same_link => *progress = Progress::begin(now, self.wanted.haste),
             _ => {}
         }
     }
@@ -335,10 +368,10 @@ impl Mooring {
     fn go_on(&mut self, programmed: &Programmed, now: Now, send: &mut Vec<Sending>) {
         let Ok(berth) = &self.berth else { return };
         match &mut self.progress {
-            Progress::Asking { asked, next } if *next <= now => {
+            Progress::Asking { asked, next, haste } if *next <= now => {
                 if *asked < ASKS {
                     *asked += 1;
-                    *next = now + if *asked < ASKS { ASK_GAP } else { LISTEN };
+                    *next = now + pause(*asked, *haste);
                     send.push(Sending {
                         interface: berth.interface.clone(),
                         address: self.wanted.address,
@@ -359,7 +392,7 @@ impl Mooring {
             if now <= at + SILENCE_LASTS {
                 self.hold(now);
             } else {
-                self.progress = Progress::begin(now);
+                self.progress = Progress::begin(now, Haste::None);
                 self.go_on(programmed, now, send);
             }
         }
@@ -376,6 +409,7 @@ impl Mooring {
         self.progress = Progress::Asking {
             asked: 1,
             next: now + ASK_GAP,
+            haste: Haste::None,
         };
     }
 

@@ -25,6 +25,18 @@ pub struct Wanted {
     pub ports: Ports,
     /// `ping` of its pool.
     pub ping: Ping,
+    /// How it comes to this node.
+    pub haste: Haste,
+}
+
+/// How an address comes to a node, and so for how long the wire is asked before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Haste {
+    /// As planned: whoever had it may only be about to let go, and a busy host may be slow to answer.
+    #[default]
+    None,
+    /// It is taken over: whoever had it has been asked for on the wire already, and clients wait.
+    TakeOver,
 }
 
 /// What the node is like.

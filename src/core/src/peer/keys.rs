@@ -112,6 +112,13 @@ impl Keys {
         })
     }
 
+    /// The secrets, in the order of [`Self::new`], for whoever keeps them where nobody else can read.
+    pub fn secrets(&self) -> impl Iterator<Item = &[u8; KEY_BYTES]> {
+        std::iter::once(&self.first)
+            .chain(&self.others)
+            .map(|key| &key.secret)
+    }
+
     /// The one to write with.
     pub(super) fn first(&self) -> &Key {
         &self.first

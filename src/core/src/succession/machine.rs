@@ -295,6 +295,12 @@ impl Succession {
         taken.filter(|claim| claim.holder == self.own)
     }
 
+    /// Under which term this node has an address, if it shall.
+    pub fn claim(&self, address: IpAddr) -> Option<Claim> {
+        let claim = self.posts.get(&address)?.claim();
+        (claim.holder == self.own).then_some(claim)
+    }
+
     /// Who has an address, as far as this node knows.
     pub fn holder(&self, address: IpAddr) -> Option<PeerId> {
         Some(self.posts.get(&address)?.holder())

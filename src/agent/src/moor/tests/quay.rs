@@ -72,10 +72,15 @@ impl Quay {
         let (sender, told) = mpsc::channel();
         let dies = Arc::new(AtomicBool::new(false));
         let dying = Arc::clone(&dies);
-        let moor = Moor::start("n1", Arc::new(Tally::default()), move |told| {
-            assert!(!dying.load(Ordering::Relaxed), "this is how it dies");
-            let _ = sender.send(told);
-        })
+        let moor = Moor::start(
+            "n1",
+            Fleet::new().unwrap().0,
+            Arc::new(Tally::default()),
+            move |told| {
+                assert!(!dying.load(Ordering::Relaxed), "this is how it dies");
+                let _ = sender.send(told);
+            },
+        )
         .unwrap();
         let looks = moor.clone();
         let mut monitor = Monitor::open(QUIET, BURST).unwrap();

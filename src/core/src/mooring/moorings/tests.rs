@@ -36,6 +36,7 @@ fn wanted(text: &str) -> Wanted {
         interfaces: Vec::new(),
         ports: Ports::default(),
         ping: Ping::default(),
+        haste: Haste::None,
     }
 }
 
@@ -166,6 +167,39 @@ fn nothing_is_said_for_an_address_before_the_questions_are_over() {
         .filter(|words| *words == Words::Announce)
         .count();
     assert_eq!(burst, 4, "0, 1.1, 2.2 and 3.3 s");
+}
+
+#[test]
+fn what_is_taken_over_is_asked_for_in_haste() {
+    let mut bench = Bench::new(LiveMode::Ipvs);
+    bench.moorings.program(programmed(&[ADDRESS]));
+    let taken_over = Wanted {
+        haste: Haste::TakeOver,
+        ..wanted(ADDRESS)
+    };
+    bench.moorings.want([taken_over], bench.now);
+    assert!(!held(&bench.run(Duration::from_millis(59))));
+    assert_eq!(bench.words(), [Words::Ask; 3]);
+    assert!(held(&bench.run(Duration::from_millis(1))));
+}
+
+#[test]
+fn after_a_long_pause_the_wire_is_asked_before_anything_is_answered() {
+    for (mode, doubts) in [(LiveMode::Ipvs, true), (LiveMode::Nftables, false)] {
+        let mut bench = Bench::new(mode);
+        bench.moorings.program(programmed(&[ADDRESS]));
+        bench.want(&[ADDRESS]);
+        assert!(held(&bench.run(Duration::from_secs(1))));
+        bench.moorings.doubt(bench.now);
+        assert_eq!(held(&bench.tick()), !doubts, "{mode}");
+        assert!(held(&bench.run(Duration::from_millis(60))), "{mode}");
+        if doubts {
+            bench.moorings.doubt(bench.now);
+            bench.tick();
+            bench.moorings.hear(address(ADDRESS), OTHER, bench.now);
+            assert!(!held(&bench.run(Duration::from_millis(100))), "{mode}");
+        }
+    }
 }
 
 #[test]

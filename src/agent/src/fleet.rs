@@ -1,0 +1,196 @@
+//! The thread that talks to the agents of other nodes, and decides what of theirs falls to this one.
+//!
+//! ```text
+//!  duty ── Order: nodes, keys, addresses ─▶ bridge ─┬─ core::fleet::Fleet: who is gone, what this node shall have
+//!   ▲                                         │     ├─ a UDP socket: heartbeats
+//!   └───────────── Told::Charged ─────────────┤     └─ sounder: questions for nodes on the wire
+//!  moor ◀──────── Order::Want ────────────────┘
+//!    └─ Order: links, what it really answers for ─▶ bridge
+//! ```
+//!
+//! It waits for nobody: not for the API server, and not for the kernel where that takes long, as it does while addresses are
+//! put on links. What it has to say must come in time, or others take this node for dead.
+
+mod bridge;
+mod paths;
+mod sounder;
+mod toll;
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use mooring_core::ipam::range::AddressRange;
+use mooring_core::mooring::Wanted;
+use mooring_core::peer::{Keys, PeerId};
+use mooring_core::succession::{Claim, Post};
+use mooring_kernel::Waker;
+
+use crate::metrics::Counts;
+use crate::moor::{Moor, SegmentLink};
+
+use bridge::Bridge;
+pub(crate) use toll::Toll;
+
+/// Before the thread that answers: after a time in which the node did not run, this one says first what is not its own any
+/// more.
+const PRIORITY: u8 = 11;
+
+/// What the thread is told.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// All nodes that have an agent; this one, too.
+    Members(Vec<Member>),
+    /// What datagrams are authenticated with.
+    Keys(Keys),
+    /// All addresses that Services have.
+    Charges(Vec<Charge>),
+    /// What an earlier process of this node had taken over. Comes after the first [`Order::Charges`].
+    Restore(Vec<Claim>),
+    /// What this node really answers for.
+    Held(BTreeSet<IpAddr>),
+    /// What connects this node to others.
+    Links(Vec<Reach>),
+}
+
+/// A node, as far as it can be talked to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Member {
+    /// Its name.
+    pub name: String,
+    /// Its own addresses on what connects it to others.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// An address that Services have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Charge {
+    /// Who shall have it, and who else may.
+    pub post: Post,
+    /// How to answer for it, should it be this node.
+    pub wanted: Wanted,
+}
+
+/// What connects this node to others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// The link.
+    pub link: SegmentLink,
+    /// Who is on it.
+    pub subnets: Vec<AddressRange>,
+}
+
+/// An address that this node shall have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Charged {
+    /// The address, and under which term.
+    pub claim: Claim,
+    /// From whom it was taken over; `None` if the plan says so.
+    pub taken: Option<Taken>,
+}
+
+/// How an address was taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// Who had it.
+    pub from: PeerId,
+    /// For how long that one had not been heard by then; zero if that is not known.
+    pub missed: Duration,
+}
+
+/// The other end of the thread.
+#[derive(Clone)]
+pub(crate) struct Fleet {
+    orders: mpsc::Sender<Order>,
+    waker: Waker,
+}
+
+// === impl Member ===
+
+impl Member {
+    /// As datagrams name it.
+    pub(crate) fn id(&self) -> PeerId {
+        PeerId::of(&self.name)
+    }
+}
+
+// === impl Fleet ===
+
+impl Fleet {
+    /// The two ends, before the thread is started: it and the thread that answers know each other.
+    pub(crate) fn new() -> Result<(Self, Inbox)> {
+        let (orders, inbox) = mpsc::channel();
+        let waker = Waker::new().context("no way to wake the thread that talks to other agents")?;
+        let fleet = Self {
+            orders,
+            waker: waker.clone(),
+        };
+        Ok((fleet, Inbox { inbox, waker }))
+    }
+
+    /// Tells the thread something. One that has ended needs to know nothing.
+    pub(crate) fn order(&self, order: Order) {
+        if self.orders.send(order).is_ok() {
+            self.waker.wake();
+        }
+    }
+}
+
+/// What the thread takes orders from.
+pub(crate) struct Inbox {
+    inbox: mpsc::Receiver<Order>,
+    waker: Waker,
+}
+
+impl Inbox {
+    /// Starts the thread on this UDP port. `tell` is called there, and must not block for long.
+    pub(crate) fn start(
+        self,
+        node: &str,
+        port: u16,
+        moor: Moor,
+        counts: &Counts,
+        tell: impl FnMut(Vec<Charged>) + Send + 'static,
+    ) -> Result<()> {
+        let socket = bind(port)?;
+        let frames = Arc::clone(&counts.frames);
+        let bridge = Bridge::new(
+            node,
+            self,
+            socket,
+            moor,
+            Arc::clone(&counts.datagrams),
+            tell,
+        );
+        thread::Builder::new()
+            .name("fleet".to_owned())
+            .spawn(move || {
+                frames.urgency.hurry("fleet", PRIORITY);
+                bridge.run();
+            })
+            .context("no thread to talk to other agents with")?;
+        Ok(())
+    }
+}
+
+/// For both families, where the node has IPv6.
+fn bind(port: u16) -> Result<UdpSocket> {
+    let any = [
+        SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),
+        SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
+    ];
+    let socket = UdpSocket::bind(any.as_slice()).with_context(|| {
+        format!(
+            "cannot hear other agents on UDP port {port}: see what uses it (ss -lup), or choose another one on all nodes \
+             with --peer-port"
+        )
+    })?;
+    socket
+        .set_nonblocking(true)
+        .context("the socket for other agents")?;
+    Ok(socket)
+}

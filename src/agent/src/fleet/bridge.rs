@@ -1,0 +1,391 @@
+//! The loop of the thread.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::sync::mpsc::TryRecvError;
+use std::time::Duration;
+
+use mooring_core::fleet::{self, News, Output};
+use mooring_core::liveness::{self, Now, Verdict};
+use mooring_core::mooring::{Haste, Wanted};
+use mooring_core::peer::{Keys, LENGTH, Message, PeerId};
+use mooring_core::succession::{self, Claim};
+use mooring_kernel::{boot_time, wait_for};
+use tracing::{debug, info, warn};
+
+use super::paths::{Path, paths};
+use super::sounder::Sounder;
+use super::{Charge, Charged, Inbox, Member, Order, Reach, Taken, Toll};
+use crate::moor::{self, Moor};
+
+/// How many datagrams are taken before anything else has its turn.
+const TURN: usize = 256;
+/// The longest wait: deadlines are nearer as soon as anybody else is known.
+const REST: Duration = Duration::from_secs(1);
+
+/// The thread.
+pub(super) struct Bridge<T> {
+    own: PeerId,
+    inbox: Inbox,
+    socket: UdpSocket,
+    port: u16,
+    moor: Moor,
+    toll: Arc<Toll>,
+    tell: T,
+    fleet: fleet::Fleet,
+    /// Without keys nothing is said, nothing heard, and nobody judged.
+    keys: Option<Keys>,
+    members: Vec<Member>,
+    reaches: Vec<Reach>,
+    paths: BTreeMap<PeerId, Path>,
+    /// The node behind each address that is asked for.
+    behind: BTreeMap<IpAddr, PeerId>,
+    sounder: Sounder,
+    /// `None` until it was said which there are.
+    wanted: Option<BTreeMap<IpAddr, Wanted>>,
+    taken: BTreeMap<IpAddr, Taken>,
+    ordered: Option<Vec<Wanted>>,
+    charged: Vec<Charged>,
+}
+
+impl<T: FnMut(Vec<Charged>)> Bridge<T> {
+    pub(super) fn new(
+        node: &str,
+        inbox: Inbox,
+        socket: UdpSocket,
+        moor: Moor,
+        toll: Arc<Toll>,
+        tell: T,
+    ) -> Self {
+        let own = PeerId::of(node);
+        let port = socket.local_addr().map_or(0, |address| address.port());
+        Self {
+            own,
+            inbox,
+            socket,
+            port,
+            moor,
+            toll,
+            tell,
+            fleet: fleet::Fleet::new(own, seed(), boot_time()),
+            keys: None,
+            members: Vec::new(),
+            reaches: Vec::new(),
+            paths: BTreeMap::new(),
+            behind: BTreeMap::new(),
+            sounder: Sounder::default(),
+            wanted: None,
+            taken: BTreeMap::new(),
+            ordered: None,
+            charged: Vec::new(),
+        }
+    }
+
+    fn now(&self) -> Now {
+        boot_time()
+    }
+
+    /// Goes on until nobody is left to tell it anything.
+    pub(super) fn run(mut self) {
+        loop {
+            self.inbox.waker.clear();
+            loop {
+                match self.inbox.inbox.try_recv() {
+                    Ok(order) => self.take(order),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return,
+                }
+            }
+            let now = self.now();
+            if self.keys.is_some() && self.fleet.next() <= now {
+                let output = self.fleet.tick(now);
+                self.carry_out(output, now);
+                self.sounder.rest(now);
+            }
+            self.listen();
+        }
+    }
+
+    fn take(&mut self, order: Order) {
+        let now = self.now();
+        match order {
+            Order::Members(members) => {
+                self.fleet.set_members(members.iter().map(Member::id), now);
+                self.members = members;
+                self.find_paths();
+            }
+            Order::Links(reaches) => {
+                self.reaches = reaches;
+                self.find_paths();
+            }
+            Order::Keys(keys) => {
+                if self.keys.is_none() {
+                    info!("talks to the agents of other nodes from now on");
+                }
+                self.keys = Some(keys);
+            }
+            Order::Charges(charges) => self.charge(charges, now),
+            Order::Restore(claims) => {
+                for claim in &claims {
+                    info!(ip = %claim.address, "goes on with an address that this node had taken over");
+                }
+                let output = self.fleet.restore(claims);
+                self.carry_out(output, now);
+            }
+            Order::Held(held) => self.fleet.set_held(held),
+        }
+    }
+
+    fn find_paths(&mut self) {
+        self.paths = paths(&self.members, &self.reaches);
+        let addresses = self.paths.iter();
+        self.behind = addresses
+            .filter_map(|(peer, path)| Some((path.address?, *peer)))
+            .collect();
+    }
+
+    fn charge(&mut self, charges: Vec<Charge>, now: Now) {
+        let (mut posts, mut wanted) = (Vec::new(), BTreeMap::new());
+        for Charge { post, wanted: how } in charges {
+            if post.chain().any(|node| node == self.own) {
+                wanted.insert(post.address, how);
+            }
+            posts.push(post);
+        }
+        self.wanted = Some(wanted);
+        let output = self.fleet.set_posts(posts);
+        self.carry_out(output, now);
+    }
+
+    // --- the others ---
+
+    /// Waits until something comes or something is due, and takes it in.
+    fn listen(&mut self) {
+        let patience = match self.keys {
+            Some(_) => self.fleet.next().saturating_sub(self.now()).min(REST),
+            None => REST,
+        };
+        let mut sources = vec![self.socket.as_fd()];
+        sources.extend(self.sounder.sources());
+        let ready = match wait_for(&sources, &self.inbox.waker, patience) {
+            Ok(ready) => ready,
+            Err(error) => {
+                warn!(reason = %error, "cannot wait for other agents");
+                std::thread::sleep(liveness::PERIOD);
+                return;
+            }
+        };
+        if ready.iter().any(|at| *at > 0) {
+            for (address, _) in self.sounder.heard() {
+                if let Some(peer) = self.behind.get(&address) {
+                    let now = self.now();
+                    let output = self.fleet.answered(*peer, now);
+                    self.carry_out(output, now);
+                }
+            }
+        }
+        if ready.contains(&0) {
+            self.receive();
+        }
+    }
+
+    fn receive(&mut self) {
+        // One byte more than any that is read, so that a longer one shows.
+        let mut buffer = [0; LENGTH + 1];
+        for _ in 0..TURN {
+            let length = match self.socket.recv_from(&mut buffer) {
+                Ok((length, _)) => length,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                // What the kernel heard of datagrams sent before, as that nobody listens.
+                Err(_) => continue,
+            };
+            let Some(keys) = &self.keys else { continue };
+            let message = match keys.open(&buffer[..length]) {
+                Ok(message) => message,
+                Err(why) => {
+                    self.toll.rejected(why);
+                    continue;
+                }
+            };
+            let now = self.now();
+            let (output, result) = self.fleet.receive(&message, now);
+            match result {
+                Ok(()) => _ = self.toll.heard.inc(),
+                Err(why) => self.toll.refused(why),
+            }
+            self.carry_out(output, now);
+        }
+    }
+
+    fn carry_out(&mut self, output: Output, now: Now) {
+        for message in &output.send {
+            self.send(message);
+        }
+        for peer in output.probe {
+            self.sound(peer, now);
+        }
+        let mut judged = false;
+        for news in output.news {
+            match news {
+                News::Node(news) => {
+                    judged = true;
+                    self.toll.news(&news);
+                    self.log_node(&news);
+                }
+                News::Address(news) => self.heed(&news, now),
+            }
+        }
+        if judged {
+            let verdicts = self.paths.keys();
+            let verdicts = verdicts.filter_map(|peer| self.fleet.judgement(*peer));
+            self.toll
+                .watched(verdicts.map(|judgement| judgement.verdict));
+        }
+        if output.moved {
+            self.order();
+        }
+    }
+
+    fn send(&self, message: &Message) {
+        let path = self.paths.get(&message.header.to);
+        let (Some(keys), Some(address)) = (&self.keys, path.and_then(|path| path.address)) else {
+            return;
+        };
+        let to = SocketAddr::from((address, self.port));
+        match self.socket.send_to(&keys.seal(message), to) {
+            Ok(_) => _ = self.toll.sent.inc(),
+            Err(error) => {
+                self.toll.unsent.inc();
+                debug!(to = %to, reason = %error, "a datagram could not be sent");
+            }
+        }
+    }
+
+    fn sound(&mut self, peer: PeerId, now: Now) {
+        let Some(path) = self.paths.get(&peer) else {
+            return;
+        };
+        let reach = self
+            .reaches
+            .iter()
+            .find(|reach| Some(reach.link.index) == path.link);
+        if let (Some(address), Some(reach)) = (path.address, reach) {
+            self.sounder.ask(address, reach, now);
+        }
+    }
+
+    // --- addresses ---
+
+    fn heed(&mut self, news: &succession::News, now: Now) {
+        match *news {
+            succession::News::TakesOver { address, from, .. } => {
+                let missed = self.fleet.silence(from, now).unwrap_or_default();
+                self.toll.detection.observe(missed.as_secs_f64());
+                self.taken.insert(address, Taken { from, missed });
+                warn!(
+                    ip = %address,
+                    from = self.name(from),
+                    silent_ms = missed.as_millis(),
+                    "takes an address over, as its node is gone"
+                );
+            }
+            succession::News::Yields {
+                address,
+                to,
+                both_held,
+            } => {
+                self.toll.yielded.inc();
+                info!(ip = %address, to = self.name(to), both_held, "yields an address that another node has taken over");
+            }
+            succession::News::Prevails { address, over } => {
+                info!(ip = %address, over = self.name(over), "keeps an address that another node had, too");
+                self.moor.order(moor::Order::Announce(address));
+            }
+        }
+    }
+
+    /// Has answered for what this node shall have, and tells what that is.
+    fn order(&mut self) {
+        let Some(known) = &self.wanted else { return };
+        let claims: Vec<Claim> = self
+            .fleet
+            .deeds()
+            .filter_map(|(address, _)| self.fleet.claim(address))
+            .collect();
+        let mine: BTreeSet<IpAddr> = claims.iter().map(|claim| claim.address).collect();
+        self.taken.retain(|address, _| mine.contains(address));
+        let wanted: Vec<Wanted> = claims
+            .iter()
+            .filter_map(|claim| {
+                let wanted = known.get(&claim.address)?.clone();
+                let haste = match claim.term.takeovers {
+                    0 => Haste::None,
+                    _ => Haste::TakeOver,
+                };
+                Some(Wanted { haste, ..wanted })
+            })
+            .collect();
+        if self.ordered.as_ref() != Some(&wanted) {
+            self.moor.order(moor::Order::Want(wanted.clone()));
+        }
+        let charged: Vec<Charged> = claims
+            .into_iter()
+            .map(|claim| Charged {
+                claim,
+                taken: match claim.term.takeovers {
+                    0 => None,
+                    _ => self.taken.get(&claim.address).copied(),
+                },
+            })
+            .collect();
+        if self.ordered.is_none() || charged != self.charged {
+            (self.tell)(charged.clone());
+            self.charged = charged;
+        }
+        self.ordered = Some(wanted);
+    }
+
+    // --- words ---
+
+    fn name(&self, peer: PeerId) -> String {
+        let path = self.paths.get(&peer);
+        path.map_or_else(|| peer.to_string(), |path| path.name.clone())
+    }
+
+    fn log_node(&self, news: &liveness::News) {
+        match news {
+            liveness::News::Judged {
+                peer,
+                former,
+                judgement,
+            } => {
+                let (node, reason) = (self.name(*peer), judgement.reason.as_str());
+                let (was, is) = (former.verdict.as_str(), judgement.verdict.as_str());
+                match judgement.verdict {
+                    Verdict::Dead | Verdict::AgentSilent => {
+                        warn!(node, was, is, reason, "a node is gone");
+                    }
+                    Verdict::Alive if former.verdict >= Verdict::AgentSilent => {
+                        info!(node, was, is, reason, "a node is back");
+                    }
+                    _ => debug!(node, was, is, reason, "a node is judged anew"),
+                }
+            }
+            liveness::News::Restarted { peer } => {
+                debug!(node = self.name(*peer), "its agent is another process");
+            }
+            liveness::News::HeldUp { missed } => {
+                debug!(missed_ms = missed.as_millis(), "did not run in time");
+            }
+        }
+    }
+}
+
+/// Another number after each start: random bits that the standard library takes from the kernel.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    RandomState::new().hash_one(std::process::id())
+}

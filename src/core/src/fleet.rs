@@ -1,0 +1,220 @@
+//! One agent among the others: who is alive, and what of theirs falls to this node.
+//!
+//! ```text
+//! datagrams, answers on the wire, the time ─▶ liveness ─ who is gone, who is back ─▶ succession ─▶ deeds
+//!                                                └────────── words to others ◀──────────┘
+//! ```
+//!
+//! The two machines know nothing of each other; this hands on what the one has to say to the other, and makes messages of
+//! words.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::liveness::{self, Judgement, Liveness, Now, Refusal, Verdict};
+use crate::peer::{Body, Message, PeerId};
+use crate::succession::{self, Claim, Deed, Post, Succession, Word};
+
+/// After so long a pause others may have taken over what this node had: longer than the shortest time in which they do.
+pub const DOUBT: Duration = Duration::from_millis(140);
+
+/// A node among others.
+#[derive(Debug, Clone)]
+pub struct Fleet {
+    liveness: Liveness,
+    succession: Succession,
+}
+
+/// What is to be done, and what is new.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Output {
+    /// To be sent to the node in `header.to`.
+    pub send: Vec<Message>,
+    /// Nodes whose addresses are to be asked for on the wire. An answer goes to [`Fleet::answered`].
+    pub probe: Vec<PeerId>,
+    /// What is new.
+    pub news: Vec<News>,
+    /// [`Fleet::deeds`] may have others than before.
+    pub moved: bool,
+}
+
+/// What is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// About the nodes.
+    Node(liveness::News),
+    /// About addresses.
+    Address(succession::News),
+}
+
+// === impl Fleet ===
+
+impl Fleet {
+    /// Of a process that has just started. `seed` has to be another one after each start.
+    pub fn new(own: PeerId, seed: u64, now: Now) -> Self {
+        Self {
+            liveness: Liveness::new(own, seed, now),
+            succession: Succession::new(own),
+        }
+    }
+
+    // --- what is known ---
+
+    /// All nodes of the cluster, this one or not.
+    pub fn set_members(&mut self, members: impl IntoIterator<Item = PeerId>, now: Now) {
+        self.liveness.set_members(members, now);
+    }
+
+    /// All addresses, as they are planned.
+    pub fn set_posts(&mut self, posts: impl IntoIterator<Item = Post>) -> Output {
+        let told = self.succession.set_posts(posts);
+        self.told(told)
+    }
+
+    /// What an earlier process of this node had taken over. Call it after [`Self::set_posts`].
+    pub fn restore(&mut self, claims: impl IntoIterator<Item = Claim>) -> Output {
+        self.succession.restore(claims);
+        Output {
+            moved: true,
+            ..Output::default()
+        }
+    }
+
+    /// What this node really answers for.
+    pub fn set_held(&mut self, held: BTreeSet<IpAddr>) {
+        self.succession.set_held(held);
+    }
+
+    // --- what happens ---
+
+    /// A message that bears the right key; and why nothing was made of it, if so. The output has to be seen to in any case.
+    pub fn receive(&mut self, message: &Message, now: Now) -> (Output, Result<(), Refusal>) {
+        let (seen, result) = self.liveness.receive(message, now);
+        let mut output = self.seen(seen, now);
+        if result.is_ok() {
+            let from = message.header.from;
+            let told = match message.body {
+                Body::Claim { address, term } => self.succession.receive(Claim {
+                    address,
+                    holder: from,
+                    term,
+                }),
+                Body::Gone { subject } if self.liveness.watches(from, subject) => {
+                    self.succession.told_gone(subject, now)
+                }
+                _ => return (output, result),
+            };
+            output.add(self.told(told));
+        }
+        (output, result)
+    }
+
+    /// The kernel of a node answered ARP or NDP for the node's address.
+    pub fn answered(&mut self, peer: PeerId, now: Now) -> Output {
+        let seen = self.liveness.answered(peer, now);
+        self.seen(seen, now)
+    }
+
+    /// The time has come, or nothing else has.
+    pub fn tick(&mut self, now: Now) -> Output {
+        let seen = self.liveness.tick(now);
+        let mut output = self.seen(seen, now);
+        if self.succession.deadline().is_some_and(|due| due <= now) {
+            let told = self.succession.tell(now);
+            output.add(self.told(told));
+        }
+        output
+    }
+
+    /// When to call [`Self::tick`] again.
+    pub fn next(&self) -> Now {
+        let due = self.liveness.next();
+        self.succession
+            .deadline()
+            .map_or(due, |other| other.min(due))
+    }
+
+    // --- what follows ---
+
+    /// The addresses that this node shall have, and why.
+    pub fn deeds(&self) -> impl Iterator<Item = (IpAddr, Deed)> + '_ {
+        self.succession.deeds()
+    }
+
+    /// Under which term this node has an address, if it shall.
+    pub fn claim(&self, address: IpAddr) -> Option<Claim> {
+        self.succession.claim(address)
+    }
+
+    /// What this node has taken over, to be written down.
+    pub fn taken_over(&self) -> impl Iterator<Item = Claim> + '_ {
+        self.succession.taken_over()
+    }
+
+    /// What is thought of a node; `None` if others watch it.
+    pub fn judgement(&self, peer: PeerId) -> Option<Judgement> {
+        self.liveness.judgement(peer)
+    }
+
+    /// For how long nothing came from a node that this one watches, if anything ever did.
+    pub fn silence(&self, peer: PeerId, now: Now) -> Option<Duration> {
+        self.liveness.silence(peer, now)
+    }
+
+    // --- from one to the other ---
+
+    fn seen(&mut self, seen: liveness::Output, now: Now) -> Output {
+        let mut output = Output {
+            send: seen.send,
+            probe: seen.probe,
+            ..Output::default()
+        };
+        for news in seen.news {
+            output.news.push(News::Node(news));
+            let told = match news {
+                liveness::News::Judged {
+                    peer, judgement, ..
+                } => match judgement.verdict {
+                    Verdict::Dead | Verdict::AgentSilent => self.succession.gone(peer, now),
+                    Verdict::Alive => self.succession.back(peer, now),
+                    Verdict::Unknown | Verdict::Suspected => continue,
+                },
+                liveness::News::Restarted { peer } => self.succession.restarted(peer),
+                liveness::News::HeldUp { .. } => continue,
+            };
+            output.add(self.told(told));
+        }
+        output
+    }
+
+    fn told(&mut self, told: succession::Output) -> Output {
+        let messages = told.tell.into_iter().map(|(to, word)| {
+            let body = match word {
+                Word::Has(Claim { address, term, .. }) => Body::Claim { address, term },
+                Word::Gone(subject) => Body::Gone { subject },
+            };
+            self.liveness.message(to, body)
+        });
+        Output {
+            send: messages.collect(),
+            probe: Vec::new(),
+            news: told.news.into_iter().map(News::Address).collect(),
+            moved: true,
+        }
+    }
+}
+
+// === impl Output ===
+
+impl Output {
+    fn add(&mut self, more: Self) {
+        self.send.extend(more.send);
+        self.probe.extend(more.probe);
+        self.news.extend(more.news);
+        self.moved |= more.moved;
+    }
+}
+
+#[cfg(test)]
+mod tests;
