@@ -14,6 +14,8 @@ use testbed::Bed;
 
 const OPERATOR: &str = "mooring-operator";
 const AGENT: &str = "mooring-agent";
+/// One that has nothing but a token.
+const KUBECONFIG: &str = "/run/testbed/kubernetes/token.kubeconfig";
 /// The one Secret.
 const KEYS: &str = "mooring-peer-keys";
 
@@ -72,6 +74,7 @@ fn mooring_may_do_what_the_readme_says_and_no_more() {
     the_operator_makes_no_secret_but_its_own(&bed);
     external_ips_are_the_operators(&bed);
     an_agent_has_addresses_for_its_own_node_only(&bed);
+    the_operator_keeps_the_keys_of_agents(&bed);
     bed.down().unwrap();
 }
 
@@ -428,7 +431,13 @@ fn with_token(
         create.extend(["--bound-object-kind=Pod", "--bound-object-name", pod]);
     }
     let token = bed.kubectl(&create).unwrap();
-    let path = "/run/testbed/kubernetes/token.kubeconfig";
+    write_kubeconfig(bed, token.trim());
+    let arguments = [&["--kubeconfig", KUBECONFIG], arguments].concat();
+    bed.kubectl_with(&arguments, &manifest.to_string())
+        .map_err(|error| error.to_string())
+}
+
+fn write_kubeconfig(bed: &Bed, token: &str) {
     let config = json!({
         "apiVersion": "v1",
         "kind": "Config",
@@ -436,13 +445,10 @@ fn with_token(
         "clusters": [{"name": "x", "cluster": {
             "server": "https://10.77.0.2:6443", "certificate-authority": "ca.crt",
         }}],
-        "users": [{"name": "x", "user": {"token": token.trim()}}],
+        "users": [{"name": "x", "user": {"token": token}}],
         "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
     });
-    std::fs::write(bed.see(Path::new(path)), config.to_string()).unwrap();
-    let arguments = [&["--kubeconfig", path], arguments].concat();
-    bed.kubectl_with(&arguments, &manifest.to_string())
-        .map_err(|error| error.to_string())
+    std::fs::write(bed.see(Path::new(KUBECONFIG)), config.to_string()).unwrap();
 }
 
 #[track_caller]
@@ -607,6 +613,70 @@ fn the_operator_makes_no_secret_but_its_own(bed: &Bed) {
     make(KEYS, "Opaque").unwrap();
     expect_refusal(make("other", "Opaque"), words);
     expect_refusal(make(KEYS, "kubernetes.io/service-account-token"), words);
+}
+
+/// The operator itself, for some seconds: it makes the keys, keeps those that are there, and changes them when it is asked to.
+fn the_operator_keeps_the_keys_of_agents(bed: &Bed) {
+    let program = cargo::programs().join(OPERATOR);
+    let run = || {
+        let token = bed
+            .kubectl(&["-n", NAMESPACE, "create", "token", OPERATOR])
+            .unwrap();
+        write_kubeconfig(bed, token.trim());
+        let arguments = [
+            "--signal=TERM",
+            "6",
+            program.to_str().unwrap(),
+            "--kubeconfig",
+            KUBECONFIG,
+            "--namespace",
+            NAMESPACE,
+            "--listen",
+            "127.0.0.1:18080",
+        ];
+        let output = bed.output("timeout", &arguments).unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        String::from_utf8_lossy(&text).into_owned()
+    };
+    let secret = ["-n", NAMESPACE, "get", "secret", KEYS, "-o", "json"];
+    let secret = || serde_json::from_str::<Value>(&bed.kubectl(&secret).unwrap()).unwrap();
+    let annotate = |annotations: &[&str]| {
+        let arguments = ["-n", NAMESPACE, "annotate", "--overwrite", "secret", KEYS];
+        bed.kubectl(&[&arguments, annotations].concat()).unwrap();
+    };
+    let log = run();
+    let made = secret();
+    assert!(log.contains("keys of agents made"), "{log}");
+    assert_eq!(made["type"], "Opaque");
+    assert_eq!(made["data"].as_object().unwrap().len(), 1);
+    let first = made["data"]["current"].as_str().unwrap().to_owned();
+    assert!(!log.contains(&first));
+
+    annotate(&["mooring.dev/rotate=now"]);
+    run();
+    assert_eq!(secret()["data"], made["data"], "not within an hour");
+    annotate(&["mooring.dev/stepped-at=2026-01-01T00:00:00Z"]);
+    let log = run();
+    assert!(log.contains("next one made"), "{log}");
+    let added = secret();
+    assert_eq!(added["data"]["current"], first.as_str());
+    assert_eq!(
+        added["metadata"]["annotations"]["mooring.dev/rotate"],
+        Value::Null
+    );
+    annotate(&["mooring.dev/stepped-at=2026-01-01T00:00:00Z"]);
+    run();
+    let switched = secret();
+    assert_eq!(switched["data"]["previous"], first.as_str());
+    assert_eq!(switched["data"]["current"], added["data"]["next"]);
+    assert_eq!(switched["data"]["next"], Value::Null);
+
+    let patch = r#"{"data": {"current": "c2hvcnQ="}}"#;
+    bed.kubectl(&["-n", NAMESPACE, "patch", "secret", KEYS, "-p", patch])
+        .unwrap();
+    let log = run();
+    assert!(log.contains("delete secret mooring-peer-keys"), "{log}");
+    assert_eq!(secret()["data"]["current"], "c2hvcnQ=");
 }
 
 fn the_operator_writes_finalizers_of_pools_only(bed: &Bed) {
