@@ -97,6 +97,9 @@ pub(crate) struct Duty {
     due: Option<Instant>,
     /// What the fleet was told last.
     charges: Option<Vec<Charge>>,
+    /// How often it was told, and how much of that it has heeded.
+    orders: u64,
+    heeded: u64,
     members: Vec<Member>,
     keys: Option<Keys>,
     /// What this node shall have, and why; `None` while that is not known.
@@ -139,9 +142,13 @@ impl Duty {
         let (fleet, inbox) = Fleet::new()?;
         let moor = Moor::start(node, fleet.clone(), Arc::clone(&counts.frames), tell())?;
         let charged = tell();
-        inbox.start(node, args.peer_port, moor.clone(), counts, move |here| {
-            charged(Told::Charged(here))
-        })?;
+        inbox.start(
+            node,
+            args.peer_port,
+            moor.clone(),
+            counts,
+            move |after, here| charged(Told::Charged(after, here)),
+        )?;
         Ok(Self {
             node: node.to_owned(),
             moor,
@@ -152,6 +159,8 @@ impl Duty {
             scribe: Scribe::new(args.state_dir.as_deref()),
             due: None,
             charges: None,
+            orders: 0,
+            heeded: 0,
             members: Vec::new(),
             keys: None,
             here: None,
@@ -204,7 +213,8 @@ impl Duty {
                 self.act_by(Instant::now());
                 return false;
             }
-            Told::Charged(charged) => {
+            Told::Charged(after, charged) => {
+                self.heeded = after;
                 let here = charged.into_iter();
                 self.here = Some(here.map(|one| (one.claim.address, one)).collect());
                 self.act_by(Instant::now());
@@ -271,7 +281,10 @@ impl Duty {
         };
         self.order(view, addresses);
         self.remember(addresses);
-        self.speak(addresses);
+        // Until the fleet has answered, what this node shall have is that of another plan.
+        if self.heeded == self.orders {
+            self.speak(addresses);
+        }
     }
 
     fn order(&mut self, view: &View, addresses: &[Arc<Address>]) {
@@ -328,6 +341,7 @@ impl Duty {
             return;
         }
         let first = self.charges.is_none();
+        self.orders += 1;
         self.fleet.order(fleet::Order::Charges(charges.clone()));
         self.charges = Some(charges);
         if first {

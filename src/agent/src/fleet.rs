@@ -100,6 +100,8 @@ pub(crate) struct Taken {
     pub from: PeerId,
     /// For how long that one had not been heard by then; zero if that is not known.
     pub missed: Duration,
+    /// Its kernel did not answer either, as this node saw itself.
+    pub dead: bool,
 }
 
 /// The other end of the thread.
@@ -147,14 +149,15 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// Starts the thread on this UDP port. `tell` is called there, and must not block for long.
+    /// Starts the thread on this UDP port. `tell` is called there, and must not block for long: with what this node shall have,
+    /// after that many [`Order::Charges`].
     pub(crate) fn start(
         self,
         node: &str,
         port: u16,
         moor: Moor,
         counts: &Counts,
-        tell: impl FnMut(Vec<Charged>) + Send + 'static,
+        tell: impl FnMut(u64, Vec<Charged>) + Send + 'static,
     ) -> Result<()> {
         let socket = bind(port)?;
         let frames = Arc::clone(&counts.frames);

@@ -79,8 +79,8 @@ pub(crate) enum Told {
     Moored(Moored),
     /// What was seen of an address that another node has, or that somebody else handed out.
     Seen(Sighting),
-    /// The addresses that this node shall have, whenever they change.
-    Charged(Vec<Charged>),
+    /// The addresses that this node shall have, whenever they change, and after how many [`fleet::Order::Charges`](crate::fleet::Order::Charges).
+    Charged(u64, Vec<Charged>),
 }
 
 /// How it stands with the addresses of this node.

@@ -49,9 +49,12 @@ pub(super) struct Bridge<T> {
     taken: BTreeMap<IpAddr, Taken>,
     ordered: Option<Vec<Wanted>>,
     charged: Vec<Charged>,
+    /// How often it was told which addresses there are, and how often it has answered that.
+    charges: u64,
+    answered: u64,
 }
 
-impl<T: FnMut(Vec<Charged>)> Bridge<T> {
+impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
     pub(super) fn new(
         node: &str,
         inbox: Inbox,
@@ -81,6 +84,8 @@ impl<T: FnMut(Vec<Charged>)> Bridge<T> {
             taken: BTreeMap::new(),
             ordered: None,
             charged: Vec::new(),
+            charges: 0,
+            answered: 0,
         }
     }
 
@@ -156,6 +161,7 @@ impl<T: FnMut(Vec<Charged>)> Bridge<T> {
             posts.push(post);
         }
         self.wanted = Some(wanted);
+        self.charges += 1;
         let output = self.fleet.set_posts(posts);
         self.carry_out(output, now);
     }
@@ -284,7 +290,9 @@ impl<T: FnMut(Vec<Charged>)> Bridge<T> {
             succession::News::TakesOver { address, from, .. } => {
                 let missed = self.fleet.silence(from, now).unwrap_or_default();
                 self.toll.detection.observe(missed.as_secs_f64());
-                self.taken.insert(address, Taken { from, missed });
+                let judgement = self.fleet.judgement(from);
+                let dead = judgement.is_some_and(|judgement| judgement.is_dead());
+                self.taken.insert(address, Taken { from, missed, dead });
                 warn!(
                     ip = %address,
                     from = self.name(from),
@@ -321,9 +329,11 @@ impl<T: FnMut(Vec<Charged>)> Bridge<T> {
             .iter()
             .filter_map(|claim| {
                 let wanted = known.get(&claim.address)?.clone();
-                let haste = match claim.term.takeovers {
-                    0 => Haste::None,
-                    _ => Haste::TakeOver,
+                // A kernel that still answers is that of a node whose agent may only be late, and so may its answers be.
+                let taken = self.taken.get(&claim.address);
+                let haste = match taken.is_some_and(|taken| taken.dead) {
+                    true => Haste::TakeOver,
+                    false => Haste::None,
                 };
                 Some(Wanted { haste, ..wanted })
             })
@@ -341,9 +351,10 @@ impl<T: FnMut(Vec<Charged>)> Bridge<T> {
                 },
             })
             .collect();
-        if self.ordered.is_none() || charged != self.charged {
-            (self.tell)(charged.clone());
+        if self.answered != self.charges || charged != self.charged {
+            (self.tell)(self.charges, charged.clone());
             self.charged = charged;
+            self.answered = self.charges;
         }
         self.ordered = Some(wanted);
     }

@@ -276,7 +276,7 @@ fn a_witness_asks_for_what_another_node_has_although_it_has_nothing_itself() {
         let seen = loop {
             match scene.told.recv_timeout(Duration::from_secs(10)).unwrap() {
                 Told::Seen(seen) => break seen,
-                Told::Moored(_) | Told::Charged(_) => {}
+                Told::Moored(_) | Told::Charged(..) => {}
             }
         };
         assert_eq!(seen.macs.into_iter().collect::<Vec<_>>(), [STRANGER]);
