@@ -100,7 +100,7 @@ pub(crate) struct Taken {
     pub from: PeerId,
     /// For how long that one had not been heard by then; zero if that is not known.
     pub missed: Duration,
-    /// Its kernel did not answer either, as this node saw itself.
+    /// Its kernel does not answer either, as far as this node has seen.
     pub dead: bool,
 }
 

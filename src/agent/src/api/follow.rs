@@ -323,6 +323,11 @@ where
                 let heard = Heard::Trouble(source.clone(), trouble.clone());
                 news.send(heard.into()).await?;
                 contact.wait(&trouble, attempts.failed(&trouble)).await;
+                if !source.is_of_addresses() {
+                    // A watch that goes on tells nothing until something changes, and until then nobody would know that the
+                    // API server is back. These are short lists.
+                    events = Box::pin(begin());
+                }
             }
         }
     }

@@ -290,8 +290,11 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
             succession::News::TakesOver { address, from, .. } => {
                 let missed = self.fleet.silence(from, now).unwrap_or_default();
                 self.toll.detection.observe(missed.as_secs_f64());
+                // Others may have been the first to see it, while this node was still finding out.
                 let judgement = self.fleet.judgement(from);
-                let dead = judgement.is_some_and(|judgement| judgement.is_dead());
+                let dead = judgement.is_some_and(|judgement| {
+                    matches!(judgement.verdict, Verdict::Dead | Verdict::Suspected)
+                });
                 self.taken.insert(address, Taken { from, missed, dead });
                 warn!(
                     ip = %address,

@@ -122,3 +122,36 @@ async fn a_watch_whose_connection_is_in_doubt_is_begun_anew() {
     }
     task.abort();
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_trouble_what_is_of_the_node_is_listed_anew_so_that_its_end_shows() {
+    let (sender, mut news) = mpsc::channel(64);
+    let tell = |_: Vec<usize>| Heard::Pods(Vec::new());
+    let keep = |object: core::ConfigMap| Some(object.data.unwrap().len());
+    let begun = std::sync::atomic::AtomicUsize::new(0);
+    let begin = move || {
+        let first = begun.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+        let mut list = vec![Ok(Event::Init), Ok(Event::InitDone)];
+        if first {
+            list.push(Err(watcher::Error::NoResourceVersion));
+        }
+        // Nothing changes any more.
+        futures::stream::iter(list).chain(futures::stream::pending())
+    };
+    let task = tokio::spawn(listen(
+        Source::Pods,
+        begin,
+        keep,
+        tell,
+        sender,
+        Contact::default(),
+    ));
+    loop {
+        match news.recv().await.expect("the watch goes on") {
+            News::Api(Heard::Fine(Source::Pods)) => break,
+            News::Api(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    task.abort();
+}
