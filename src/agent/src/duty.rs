@@ -181,6 +181,7 @@ impl Duty {
 
     /// Something was heard about addresses, pools or nodes.
     pub(crate) fn heard(&mut self) {
+        self.scribe.heard();
         self.act_by(Instant::now() + GATHER);
     }
 

@@ -117,7 +117,7 @@ pub(crate) struct Scribe {
     read: Option<Known>,
     written: Option<Known>,
     next: Instant,
-    /// Something else than what stands there is known.
+    /// Something was heard since it was looked at last.
     waits: bool,
 }
 
@@ -149,16 +149,23 @@ impl Scribe {
         self.waits.then_some(self.next)
     }
 
+    /// Something was heard that may have to be written down.
+    pub(crate) fn heard(&mut self) {
+        self.waits = true;
+    }
+
     /// Has written down what the API server has said, if that is something else.
     pub(crate) fn write_down(&mut self, view: &View) {
-        let (Some(memory), Some(known)) = (&self.memory, view.known()) else {
-            return;
-        };
-        self.waits = self.written.as_ref() != Some(&known);
         if !self.waits || Instant::now() < self.next {
             return;
         }
         self.waits = false;
+        let (Some(memory), Some(known)) = (&self.memory, view.known()) else {
+            return;
+        };
+        if self.written.as_ref() == Some(&known) {
+            return;
+        }
         self.next = Instant::now() + PAUSE;
         self.written = Some(known.clone());
         let memory = memory.clone();

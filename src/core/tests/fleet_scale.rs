@@ -13,12 +13,11 @@ use mooring_core::fleet::{Fleet, Output};
 use mooring_core::ipam::pool::Ownership;
 use mooring_core::liveness::{Liveness, Now, neighbours};
 use mooring_core::peer::{Message, PeerId};
-use mooring_core::placement::successors;
+use mooring_core::placement::{HEIRS, successors};
 use mooring_core::succession::Post;
 
 const NODES: usize = 1_000;
 const ADDRESSES: u32 = 10_000;
-const HEIRS: usize = 4;
 const STEP: Duration = Duration::from_millis(5);
 
 /// One agent, and the few others that have to do with it: they alone are on.
