@@ -70,7 +70,7 @@ fn the_api_server_takes_all_of_it_without_a_warning() {
     let set = ["-n", NAMESPACE, "get", "ds", "mooring-agent", "-o", mounts];
     assert_eq!(
         quietly(&bed, &set),
-        "/host/proc/sys/net /host/proc/thread-self/net"
+        "/run/mooring /host/proc/sys/net /host/proc/thread-self/net"
     );
 
     quietly(&bed, &["create", "namespace", "openshift-kube-proxy"]);
