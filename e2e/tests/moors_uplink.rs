@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
 mod cargo;
+mod local;
 mod moored;
 mod mooring;
 mod plugin;
@@ -26,11 +27,13 @@ const KUBELET: u16 = 10_250;
 /// A story that is told in one mode only: the lifetime of an address is the kernel's business in every mode, and lasts a
 /// minute.
 const GONE: &str = "an agent that is gone for good leaves nothing";
+/// The same of where the endpoints are: what kube-proxy says of them is the same in every mode.
+const LOCAL: &str = "a Service with externalTrafficPolicy Local";
 
 #[test]
 fn in_iptables_and_nftables_mode_the_address_is_on_one_uplink() {
     in_mode(Proxy::Iptables, "iptables", |story| story != GONE);
-    in_mode(Proxy::Nftables, "nftables", |_| true);
+    in_mode(Proxy::Nftables, "nftables", |story| story != LOCAL);
 }
 
 fn in_mode(proxy: Proxy, mode: &'static str, is_told: impl Fn(&str) -> bool) {
@@ -50,12 +53,13 @@ fn in_mode(proxy: Proxy, mode: &'static str, is_told: impl Fn(&str) -> bool) {
 }
 
 /// In this order: each begins where the one before it ended.
-const fn stories<'a>() -> [Tale<Scene<'a>>; 8] {
+const fn stories<'a>() -> [Tale<Scene<'a>>; 9] {
     [
         ("one node answers", answered),
         ("a thousand requests of each family", requests),
         ("only the Service can be reached on the address", ports),
         ("the address is not pinged any more, and again", ping),
+        (LOCAL, local::only_with_endpoints),
         ("the agent is killed under load", killed),
         ("the agents are replaced under load", rollout),
         (GONE, gone),

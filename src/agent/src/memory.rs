@@ -26,7 +26,7 @@ use crate::api::{Address, NodeLinks, Pool};
 use crate::view::View;
 
 /// Grows whenever what is written could be misread by an agent of another version.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Between two times that it is written, as everything is each time.
 const PAUSE: Duration = Duration::from_secs(5);
 const NAME: &str = "known";

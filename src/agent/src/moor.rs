@@ -12,6 +12,7 @@
 //! grants that; so it may not be busy for long either.
 
 mod crew;
+mod health_ports;
 mod hull;
 mod lookout;
 mod segments;
@@ -24,7 +25,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use anyhow::{Context, Result};
-use mooring_core::mooring::{Node, Now, Programmed, Sighting, Standing, Wanted};
+use mooring_core::mooring::{Node, Now, ProxyState, Sighting, Standing, Wanted};
 use mooring_core::node::NodeReport;
 use mooring_core::wire::Mac;
 use mooring_kernel::Waker;
@@ -48,7 +49,7 @@ pub(crate) enum Order {
     /// What the node is like, and the interfaces of its default routes.
     Node(Box<NodeReport>, Vec<String>),
     /// What the service proxy forwards.
-    Programmed(Programmed),
+    Proxy(ProxyState),
     /// The addresses to ask the wire for, as a witness, with the nodes that have them, where that is known.
     Watch(BTreeMap<IpAddr, Option<String>>),
     /// The node behind each MAC address.

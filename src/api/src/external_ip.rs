@@ -189,6 +189,11 @@ pub struct ServiceReference {
     pub ports: Vec<Port>,
     /// Its `externalTrafficPolicy`. With `Local` only nodes with an endpoint of the Service can have the address.
     pub traffic_policy: TrafficPolicy,
+    /// Its `healthCheckNodePort`, which it has with `Local`: a node takes the address only when its service proxy does not
+    /// say there that no endpoint on the node is ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65535))]
+    pub health_check_node_port: Option<u16>,
     /// It asked for Mooring, by an annotation or its class. If it does so no more, it gives the address back; one that was
     /// given the address unasked keeps it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

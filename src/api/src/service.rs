@@ -42,6 +42,10 @@ pub fn service(object: &core::Service) -> Service {
             Some("Local") => TrafficPolicy::Local,
             _ => TrafficPolicy::Cluster,
         },
+        health_port: spec
+            .and_then(|spec| spec.health_check_node_port)
+            .and_then(|port| u16::try_from(port).ok())
+            .filter(|port| *port != 0),
         ports: spec
             .and_then(|spec| spec.ports.as_ref())
             .into_iter()

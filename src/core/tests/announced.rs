@@ -75,7 +75,14 @@ fn excuses(node: &str) -> Vec<Condition> {
     let service = id("web");
     let states = [
         State::Elsewhere { mac: Mac([2; 6]) },
-        State::NotProgrammed { service, port },
+        State::NotProgrammed {
+            service: service.clone(),
+            port,
+        },
+        State::NotHealthy {
+            service,
+            port: 31_000,
+        },
         State::ProxyUnread { why: why.clone() },
         State::Failed { why },
     ];

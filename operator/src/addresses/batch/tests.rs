@@ -38,6 +38,7 @@ fn new_services(number: usize) -> (Decision, Stores) {
             share: None,
             asked: true,
             traffic_policy: TrafficPolicy::Cluster,
+            health_port: None,
         };
         decision.create.push(Berthed {
             claim: Claim {

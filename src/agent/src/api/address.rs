@@ -7,8 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use mooring_api::ExternalIP;
 use mooring_api::external_ip::{ExternalIPStatus, NoClaim, Said, claim, holders_part, said_status};
 use mooring_core::ipam::pool::PoolId;
-use mooring_core::ipam::service::ServicePort;
-use mooring_core::kube_proxy::snapshot::ObjectName;
+use mooring_core::mooring::Served;
 use tracing::warn;
 
 /// An ExternalIP, as far as agents need it: every agent has all of them in memory, as any node may have to take any over.
@@ -30,8 +29,8 @@ pub(crate) struct Address {
     pub heirs: Vec<String>,
     /// Grows with each change of the planned node.
     pub plan: u32,
-    /// The Services that have it, with their ports on it; none while it rests.
-    pub services: Vec<(ObjectName, Vec<ServicePort>)>,
+    /// The Services that have it; none while it rests.
+    pub services: Vec<Served>,
     /// What agents of holders wrote. The conditions and the last move are left out, unless this node has the address or
     /// shall have it.
     pub status: ExternalIPStatus,
@@ -73,7 +72,11 @@ impl Address {
             services: claim
                 .holders
                 .into_iter()
-                .map(|holder| (holder.service, holder.ports))
+                .map(|holder| Served {
+                    service: holder.service,
+                    ports: holder.ports,
+                    health_port: holder.health_port,
+                })
                 .collect(),
             status,
         })

@@ -6,7 +6,9 @@ use mooring_core::condition::ConditionType;
 use mooring_core::ipam::pool::{Bind, Ownership, Ping, PoolId, Ports};
 use mooring_core::ipam::service::{Protocol, ServicePort};
 use mooring_core::kube_proxy::snapshot::ObjectName;
-use mooring_core::mooring::{self, Berth, Hindrance, Holding, Node, Place, Standing, State};
+use mooring_core::mooring::{
+    self, Berth, Hindrance, Holding, Node, Place, Served, Standing, State,
+};
 
 use mooring_core::peer::{PeerId, Term};
 
@@ -34,7 +36,11 @@ fn address(planned: Option<&str>, holder: Option<&str>) -> Address {
         planned: planned.map(str::to_owned),
         heirs: vec!["n3".to_owned()],
         plan: 4,
-        services: vec![(ObjectName::new("default", "web"), vec![http])],
+        services: vec![Served {
+            service: ObjectName::new("default", "web"),
+            ports: vec![http],
+            health_port: None,
+        }],
         status: ExternalIPStatus {
             node: holder.map(str::to_owned),
             ..ExternalIPStatus::default()

@@ -3,6 +3,7 @@ use std::process::id;
 use mooring_core::ipam::pool::{Ownership, PoolId};
 use mooring_core::ipam::service::{Protocol, ServicePort};
 use mooring_core::kube_proxy::snapshot::ObjectName;
+use mooring_core::mooring::Served;
 
 use super::*;
 use crate::api::Link;
@@ -21,7 +22,11 @@ fn known() -> Known {
         planned: Some("n1".to_owned()),
         heirs: vec!["n2".to_owned()],
         plan: 3,
-        services: vec![(ObjectName::new("shop", "dns"), vec![port])],
+        services: vec![Served {
+            service: ObjectName::new("shop", "dns"),
+            ports: vec![port],
+            health_port: Some(31_000),
+        }],
         status: mooring_api::external_ip::ExternalIPStatus {
             node: Some("n2".to_owned()),
             ..Default::default()
@@ -110,7 +115,7 @@ fn what_is_damaged_cut_or_of_another_version_is_left_aside() {
         damaged.push(other);
     }
     let later = String::from_utf8(whole.clone()).unwrap();
-    damaged.push(later.replacen(" 1 ", " 2 ", 1).into_bytes());
+    damaged.push(later.replacen(" 2 ", " 1 ", 1).into_bytes());
     for text in damaged {
         fs::write(place.0.join(NAME), &text).unwrap();
         assert_eq!(memory.read(), None, "{}", String::from_utf8_lossy(&text));

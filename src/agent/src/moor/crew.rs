@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use mooring_core::liveness::PERIOD;
 use mooring_core::mooring::{
-    Moorings, Node, Now, Orders, Programmed, Sighting, Standing, Uplink, Wanted, Watch, Witness,
+    Moorings, Node, Now, Orders, ProxyState, Sighting, Standing, Uplink, Wanted, Watch, Witness,
     Words, open_ports, segment,
 };
 use mooring_core::node::NodeReport;
@@ -182,7 +182,7 @@ impl<T: FnMut(Told)> Crew<T> {
                     self.adopt(now);
                 }
             }
-            Order::Programmed(programmed) => self.moorings.program(programmed),
+            Order::Proxy(proxy) => self.moorings.program(proxy),
             Order::Watch(watched) => {
                 self.watched = watched;
                 self.watch(now);
@@ -404,19 +404,18 @@ impl<T: FnMut(Told)> Crew<T> {
     /// What the service proxy forwards is read only while an address waits for it.
     fn ask_lookout(&mut self) {
         let waits = self.moorings.awaiting();
-        let question = (!waits.is_empty()).then_some(Question {
+        let own = self.node.uplinks.iter().flat_map(|of| &of.addresses);
+        let question = (!waits.is_empty()).then(|| Question {
             mode: self.node.mode,
             targets: waits,
+            health_ports: self.moorings.health_ports(),
+            addresses: own.copied().collect(),
         });
         if question != self.asked {
-            let idle = Question {
-                mode: LiveMode::Unknown,
-                targets: BTreeSet::new(),
-            };
             // It ends only with the process.
-            let _ = self.lookout.send(question.clone().unwrap_or(idle));
+            let _ = self.lookout.send(question.clone().unwrap_or_default());
             if question.is_none() {
-                self.moorings.program(Programmed::NotRead);
+                self.moorings.program(ProxyState::default());
             }
             self.asked = question;
         }

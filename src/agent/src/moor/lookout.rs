@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use mooring_core::ipam::service::Protocol;
-use mooring_core::mooring::{Programmed, Target};
+use mooring_core::mooring::{Programmed, ProxyState, Target};
 use mooring_core::proxy_mode::LiveMode;
 use mooring_kernel::{
     Facility, Host, IpFamily, IpvsMatch, IpvsProtocol, LinuxHost, ReadError, ServiceTarget,
 };
 
+use super::health_ports::HealthPorts;
 use super::{Moor, Order};
 
 /// The link by which a node's own traffic, and that from outside, gets to Open vSwitch.
@@ -29,12 +30,16 @@ const SHARE: u32 = 9;
 const FAMILIES: [(IpFamily, bool); 2] = [(IpFamily::V4, true), (IpFamily::V6, false)];
 
 /// What is to be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Question {
     /// What handles Services on the node.
     pub mode: LiveMode,
     /// What it is waited for; nothing: nobody waits.
     pub targets: BTreeSet<Target>,
+    /// The health check ports of the Services among them.
+    pub health_ports: BTreeSet<u16>,
+    /// Where the proxy may listen on them: the node's own addresses.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// What is known of one way to forward.
@@ -43,6 +48,7 @@ type Found = Result<Facility<BTreeSet<Target>>, ReadError>;
 /// Starts the thread.
 pub(super) fn start(moor: Moor) -> Result<Sender<Question>> {
     let (sender, questions) = mpsc::channel::<Question>();
+    let health = HealthPorts::new()?;
     thread::Builder::new()
         .name("lookout".to_owned())
         .spawn(move || {
@@ -55,7 +61,10 @@ pub(super) fn start(moor: Moor) -> Result<Sender<Question>> {
                     questions.recv().map_err(|_| RecvTimeoutError::Disconnected)
                 } else {
                     let begin = Instant::now();
-                    moor.order(Order::Programmed(read(&LinuxHost::new(), &question)));
+                    moor.order(Order::Proxy(ProxyState {
+                        programmed: read(&LinuxHost::new(), &question),
+                        unhealthy: health.unhealthy(&question.health_ports, &question.addresses),
+                    }));
                     questions.recv_timeout(gap(opened.elapsed(), begin.elapsed()))
                 };
                 match newer {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mooring_core::ipam::pool::{Bind, Ping, Ports};
 use mooring_core::ipam::service::{Protocol, ServicePort};
 use mooring_core::kube_proxy::snapshot::ObjectName;
-use mooring_core::mooring::State;
+use mooring_core::mooring::{Served, State};
 use mooring_core::node::Uplink;
 use mooring_core::proxy_mode::LiveMode;
 use mooring_core::wire::arp::{self, ArpPacket, Operation};
@@ -53,7 +53,11 @@ fn wanted(address: IpAddr) -> Wanted {
     };
     Wanted {
         address,
-        services: vec![(ObjectName::new("default", "web"), vec![http])],
+        services: vec![Served {
+            service: ObjectName::new("default", "web"),
+            ports: vec![http],
+            health_port: None,
+        }],
         bind: Bind::Auto,
         interfaces: Vec::new(),
         ports: Ports::ServiceOnly,

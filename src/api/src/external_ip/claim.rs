@@ -131,6 +131,7 @@ fn holder(reference: &ServiceReference) -> Holder {
             TrafficPolicy::Cluster => service::TrafficPolicy::Cluster,
             TrafficPolicy::Local => service::TrafficPolicy::Local,
         },
+        health_port: reference.health_check_node_port,
         asked: reference.asked,
     }
 }
@@ -156,6 +157,7 @@ fn reference(holder: &Holder) -> ServiceReference {
             service::TrafficPolicy::Cluster => TrafficPolicy::Cluster,
             service::TrafficPolicy::Local => TrafficPolicy::Local,
         },
+        health_check_node_port: holder.health_port,
         asked: holder.asked,
         share: holder.share.as_ref().map(|share| match share {
             request::Share::Key(key) => Share {

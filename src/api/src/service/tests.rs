@@ -73,12 +73,14 @@ fn a_dual_stack_service_keeps_the_order_of_its_families() {
     object["spec"]["ipFamilies"] = json!(["IPv6", "IPv4"]);
     object["spec"]["ipFamilyPolicy"] = json!("PreferDualStack");
     object["spec"]["externalTrafficPolicy"] = json!("Local");
+    object["spec"]["healthCheckNodePort"] = json!(31_000);
     object["spec"]["loadBalancerClass"] = json!("mooring.dev/mooring");
     object["spec"]["loadBalancerIP"] = json!("");
     let read = read(object);
     assert_eq!(read.families, [Family::V6, Family::V4]);
     assert_eq!(read.family_policy, FamilyPolicy::PreferDualStack);
     assert_eq!(read.traffic_policy, TrafficPolicy::Local);
+    assert_eq!(read.health_port, Some(31_000));
     assert_eq!(read.class.as_deref(), Some("mooring.dev/mooring"));
     assert_eq!(read.load_balancer_ip, None, "empty is not set");
 }

@@ -37,6 +37,8 @@ pub struct Holder {
     pub share: Option<Share>,
     /// Which nodes can serve it.
     pub traffic_policy: TrafficPolicy,
+    /// Where a node's service proxy says whether it can.
+    pub health_port: Option<u16>,
     /// It asked for Mooring, by an annotation or its class. If it does so no more, it gives the address back; one that
     /// never asked keeps it.
     pub asked: bool,
@@ -63,6 +65,7 @@ impl Holder {
             ports,
             share: request.share.clone(),
             traffic_policy: service.traffic_policy,
+            health_port: service.health_port,
             asked: request.claim != request::Claim::Unasked,
         }
     }

@@ -36,6 +36,8 @@ pub struct Service {
     pub family_policy: FamilyPolicy,
     /// `spec.externalTrafficPolicy`.
     pub traffic_policy: TrafficPolicy,
+    /// `spec.healthCheckNodePort`: where the service proxy of each node says whether the Service can be reached there.
+    pub health_port: Option<u16>,
     /// `spec.ports`.
     pub ports: Vec<ServicePort>,
     /// `spec.selector`.

@@ -21,7 +21,7 @@ use super::announcements::{Purse, Schedule};
 use super::berth::{Berth, Hindrance, Method, Place, berth};
 use super::orders::{Orders, Sending, Words};
 use super::standing::{Holding, Standing, State};
-use super::wanted::{Haste, Node, Path, Programmed, Target, Wanted};
+use super::wanted::{Haste, Lack, Node, Path, Programmed, ProxyState, Target, Wanted};
 
 /// How often the wire is asked before an address is taken.
 const ASKS: u32 = 3;
@@ -51,7 +51,7 @@ const CONFLICT_LASTS: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub struct Moorings {
     node: Node,
-    programmed: Programmed,
+    proxy: ProxyState,
     berthed: BTreeMap<IpAddr, Mooring>,
     purse: Purse,
     exposed: Option<String>,
@@ -160,9 +160,9 @@ impl Moorings {
         }
     }
 
-    /// What its service proxy forwards now.
-    pub fn program(&mut self, programmed: Programmed) {
-        self.programmed = programmed;
+    /// How its service proxy serves now what is [awaited](Self::awaiting).
+    pub fn program(&mut self, proxy: ProxyState) {
+        self.proxy = proxy;
     }
 
     /// These addresses of ours stand on uplinks already, from an agent before this one: the node has never stopped answering
@@ -250,6 +250,20 @@ impl Moorings {
         }
     }
 
+    /// The health check ports of what is waited for.
+    pub fn health_ports(&self) -> BTreeSet<u16> {
+        let services = self.waiting().flat_map(|waiting| &waiting.wanted.services);
+        services.filter_map(|of| of.health_port).collect()
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = &Mooring> {
+        let able = self
+            .berthed
+            .values()
+            .filter(|mooring| mooring.berth.is_ok());
+        able.filter(|mooring| !matches!(mooring.progress, Progress::Holding { .. }))
+    }
+
     /// Why the ports of addresses on uplinks cannot be closed; `None` if they are.
     pub fn expose(&mut self, why: Option<String>) {
         self.exposed = why;
@@ -257,9 +271,7 @@ impl Moorings {
 
     /// What is waited for of the service proxy: everything of every address that is not held yet.
     pub fn awaiting(&self) -> BTreeSet<Target> {
-        let all = self.berthed.values();
-        all.filter(|mooring| mooring.berth.is_ok())
-            .filter(|mooring| !matches!(mooring.progress, Progress::Holding { .. }))
+        self.waiting()
             .flat_map(|mooring| mooring.wanted.targets())
             .collect()
     }
@@ -280,7 +292,7 @@ impl Moorings {
     pub fn tick(&mut self, now: Now) -> Orders {
         let mut orders = Orders::default();
         for mooring in self.berthed.values_mut() {
-            mooring.go_on(&self.programmed, now, &mut orders.send);
+            mooring.go_on(&self.proxy, now, &mut orders.send);
             if let (Ok(berth), Progress::Holding { .. }) = (&mooring.berth, &mooring.progress) {
                 mooring.order(berth, &mut orders);
             }
@@ -299,7 +311,7 @@ impl Moorings {
     /// How it stands with each address.
     pub fn standings(&self, now: Now) -> impl Iterator<Item = Standing> + '_ {
         let all = self.berthed.values();
-        all.map(move |mooring| mooring.standing(&self.programmed, self.exposed.as_deref(), now))
+        all.map(move |mooring| mooring.standing(&self.proxy, self.exposed.as_deref(), now))
     }
 
     /// Announces what is due, as far as the budget goes.
@@ -365,7 +377,7 @@ impl Mooring {
         }
     }
 
-    fn go_on(&mut self, programmed: &Programmed, now: Now, send: &mut Vec<Sending>) {
+    fn go_on(&mut self, proxy: &ProxyState, now: Now, send: &mut Vec<Sending>) {
         let Ok(berth) = &self.berth else { return };
         match &mut self.progress {
             Progress::Asking { asked, next, haste } if *next <= now => {
@@ -387,13 +399,13 @@ impl Mooring {
             _ => {}
         }
         if let Progress::Silent { at } = self.progress
-            && self.is_ready(programmed)
+            && self.is_ready(proxy)
         {
             if now <= at + SILENCE_LASTS {
                 self.hold(now);
             } else {
                 self.progress = Progress::begin(now, Haste::None);
-                self.go_on(programmed, now, send);
+                self.go_on(proxy, now, send);
             }
         }
     }
@@ -413,11 +425,10 @@ impl Mooring {
         };
     }
 
-    fn is_ready(&self, programmed: &Programmed) -> bool {
-        match programmed {
-            Programmed::Hidden(_) => true,
+    fn is_ready(&self, proxy: &ProxyState) -> bool {
+        match &proxy.programmed {
             Programmed::NotRead | Programmed::Failed(_) => false,
-            Programmed::Targets(targets) => self.wanted.missing(targets).is_none(),
+            Programmed::Hidden(_) | Programmed::Targets(_) => self.wanted.lack(proxy).is_none(),
         }
     }
 
@@ -465,7 +476,7 @@ impl Mooring {
         }
     }
 
-    fn standing(&self, programmed: &Programmed, exposed: Option<&str>, now: Now) -> Standing {
+    fn standing(&self, proxy: &ProxyState, exposed: Option<&str>, now: Now) -> Standing {
         let state = match (&self.berth, &self.progress) {
             (Err(hindrance), _) => State::Hindered(hindrance.clone()),
             (Ok(_), Progress::Elsewhere { mac, .. }) => State::Elsewhere { mac: *mac },
@@ -485,10 +496,10 @@ impl Mooring {
                     .map(str::to_owned),
             }),
             (Ok(_), Progress::Asking { .. }) => State::Asking,
-            (Ok(_), Progress::Silent { .. }) => match programmed {
+            (Ok(_), Progress::Silent { .. }) => match &proxy.programmed {
                 Programmed::Failed(why) => State::ProxyUnread { why: why.clone() },
-                Programmed::NotRead | Programmed::Hidden(_) => State::Asking,
-                Programmed::Targets(targets) => self.unprogrammed(targets),
+                Programmed::NotRead => State::Asking,
+                Programmed::Hidden(_) | Programmed::Targets(_) => self.unserved(proxy),
             },
         };
         Standing {
@@ -497,9 +508,13 @@ impl Mooring {
         }
     }
 
-    fn unprogrammed(&self, targets: &BTreeSet<Target>) -> State {
-        match self.wanted.missing(targets) {
-            Some((service, port)) => State::NotProgrammed {
+    fn unserved(&self, proxy: &ProxyState) -> State {
+        match self.wanted.lack(proxy) {
+            Some(Lack::Forwarding(service, port)) => State::NotProgrammed {
+                service: service.clone(),
+                port,
+            },
+            Some(Lack::Health(service, port)) => State::NotHealthy {
                 service: service.clone(),
                 port,
             },

@@ -36,8 +36,7 @@ pub fn open_ports<'a>(
             }
             Ports::ServiceOnly => {
                 if let Some(open) = open.get_mut(&wanted.address) {
-                    let ports = wanted.services.iter().flat_map(|(_, ports)| ports);
-                    open.ports.extend(ports);
+                    open.ports.extend(wanted.ports());
                     open.ping = wanted.ping;
                 }
             }

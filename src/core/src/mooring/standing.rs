@@ -39,6 +39,13 @@ pub enum State {
         /// One that is not.
         port: ServicePort,
     },
+    /// The node's service proxy forwards it, and says that it leads nowhere.
+    NotHealthy {
+        /// The Service.
+        service: ObjectName,
+        /// Where it says so.
+        port: u16,
+    },
     /// What the service proxy forwards cannot be read.
     ProxyUnread {
         /// Why.
@@ -109,6 +116,15 @@ impl Standing {
                      Service has ready endpoints, and whether kube-proxy works on {name}."
                 ),
             ),
+            State::NotHealthy { service, port } => Condition::new(
+                AnnouncedReason::ProxyNotProgrammed,
+                format!(
+                    "Node {name} is to have {address}, but what handles Services there (mode {mode}) says on port {port}, the \
+                     healthCheckNodePort of Service {service}, that it cannot be reached there (status 503): no endpoint on the \
+                     node is ready, or it has not heard of one yet. It takes the address as soon as that is over. If this \
+                     lasts, see: curl http://{name}:{port}/healthz"
+                ),
+            ),
             State::ProxyUnread { why } => Condition::new(
                 AnnouncedReason::ProxyNotProgrammed,
                 format!(
@@ -132,7 +148,7 @@ impl Standing {
         let mac = match &self.state {
             State::Elsewhere { mac } => Some(mac),
             State::Holding(holding) => holding.claimed_by.as_ref(),
-            State::NotProgrammed { .. } => None,
+            State::NotProgrammed { .. } | State::NotHealthy { .. } => None,
             _ => return None,
         };
         let Some(mac) = mac else {

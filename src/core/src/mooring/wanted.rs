@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ipam::pool::{Bind, Ping, Ports};
 use crate::ipam::range::AddressRange;
 use crate::ipam::service::{Protocol, ServicePort};
@@ -15,8 +17,8 @@ use crate::wire::Mac;
 pub struct Wanted {
     /// The address.
     pub address: IpAddr,
-    /// The Services that have it, with their ports.
-    pub services: Vec<(ObjectName, Vec<ServicePort>)>,
+    /// The Services that have it.
+    pub services: Vec<Served>,
     /// `bind` of its pool.
     pub bind: Bind,
     /// `interfaces` of its pool.
@@ -27,6 +29,17 @@ pub struct Wanted {
     pub ping: Ping,
     /// How it comes to this node.
     pub haste: Haste,
+}
+
+/// A Service that has an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Served {
+    /// Namespace and name.
+    pub service: ObjectName,
+    /// Its ports on the address.
+    pub ports: Vec<ServicePort>,
+    /// `spec.healthCheckNodePort`, which it has with `externalTrafficPolicy: Local`.
+    pub health_port: Option<u16>,
 }
 
 /// How an address comes to a node, and so for how long the wire is asked before.
@@ -108,39 +121,68 @@ pub enum Programmed {
     Targets(BTreeSet<Target>),
 }
 
+/// What is known of how a node's service proxy serves what it shall.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProxyState {
+    /// What it forwards.
+    pub programmed: Programmed,
+    /// The health check ports on which it says that the Service cannot be reached on this node (HTTP status 503, as
+    /// `pkg/proxy/healthcheck/service_health.go` has it without ready endpoints). Nothing is made of one on which it says
+    /// nothing: a proxy that is being restarted goes on forwarding.
+    pub unhealthy: BTreeSet<u16>,
+}
+
+/// What is missing before a node can serve an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Lack<'a> {
+    /// A port is not forwarded.
+    Forwarding(&'a ObjectName, ServicePort),
+    /// The proxy says on this port that it cannot be reached.
+    Health(&'a ObjectName, u16),
+}
+
 impl Wanted {
+    /// The ports of all its Services.
+    pub fn ports(&self) -> impl Iterator<Item = ServicePort> {
+        self.services.iter().flat_map(|of| of.ports.iter().copied())
+    }
+
     /// Everything that the service proxy has to forward for it.
     pub fn targets(&self) -> impl Iterator<Item = Target> {
         let address = self.address;
-        let ports = self.services.iter().flat_map(|(_, ports)| ports);
-        ports.map(move |port| Target {
+        self.ports().map(move |port| Target {
             address,
             protocol: port.protocol,
             port: port.port,
         })
     }
 
-    /// The first port that is missing of the Service of which the fewest are; `None` if at least one Service is forwarded
-    /// wholly. A Service without endpoints, of which no rules are made, must not keep those away that share the address.
-    pub(super) fn missing(
-        &self,
-        programmed: &BTreeSet<Target>,
-    ) -> Option<(&ObjectName, ServicePort)> {
-        let missing = |ports: &[ServicePort]| -> Vec<ServicePort> {
-            let is_missing = |port: &&ServicePort| {
-                !programmed.contains(&Target {
-                    address: self.address,
-                    protocol: port.protocol,
-                    port: port.port,
-                })
-            };
-            ports.iter().filter(is_missing).copied().collect()
+    /// What the Service lacks that lacks least; `None` if one lacks nothing. A Service without endpoints, of which no rules are
+    /// made, must not keep those away that share the address. Of what cannot be read, nothing is lacking.
+    pub(super) fn lack(&self, proxy: &ProxyState) -> Option<Lack<'_>> {
+        let lacks = self.services.iter().map(|of| of.lacks(self.address, proxy));
+        lacks.min_by_key(Vec::len)?.into_iter().next()
+    }
+}
+
+impl Served {
+    /// All that keeps a node from serving it at the address.
+    fn lacks(&self, address: IpAddr, proxy: &ProxyState) -> Vec<Lack<'_>> {
+        let forwarded = |port: &ServicePort| match &proxy.programmed {
+            Programmed::Targets(targets) => targets.contains(&Target {
+                address,
+                protocol: port.protocol,
+                port: port.port,
+            }),
+            _ => true,
         };
-        let (service, missing) = self
-            .services
-            .iter()
-            .map(|(service, ports)| (service, missing(ports)))
-            .min_by_key(|(_, missing)| missing.len())?;
-        Some((service, *missing.first()?))
+        let missing = self.ports.iter().filter(|port| !forwarded(port));
+        let unhealthy = self
+            .health_port
+            .filter(|port| proxy.unhealthy.contains(port));
+        missing
+            .map(|port| Lack::Forwarding(&self.service, *port))
+            .chain(unhealthy.map(|port| Lack::Health(&self.service, port)))
+            .collect()
     }
 }

@@ -15,7 +15,7 @@ fn object(change: impl FnOnce(&mut Value)) -> ExternalIP {
             "address": "10.77.0.200",
             "pool": {"group": "mooring.dev", "name": "blue"},
             "services": [{
-                "namespace": "shop", "name": "web", "uid": "u2", "trafficPolicy": "Cluster",
+                "namespace": "shop", "name": "web", "uid": "u2", "trafficPolicy": "Local", "healthCheckNodePort": 31_000,
                 "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 80}],
             }],
             "node": "n1",
@@ -48,11 +48,12 @@ fn it_is_who_shall_have_it_for_whom_and_who_has_it() {
     assert_eq!(address.address, IpAddr::from([10, 77, 0, 200]));
     assert_eq!(address.pool, PoolId::mooring("blue"));
     assert_eq!(address.planned.as_deref(), Some("n1"));
-    let [(service, ports)] = &address.services[..] else {
+    let [served] = &address.services[..] else {
         panic!("{address:?}");
     };
-    assert_eq!(service.to_string(), "shop/web");
-    let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+    assert_eq!(served.service.to_string(), "shop/web");
+    assert_eq!(served.health_port, Some(31_000));
+    let ports: Vec<String> = served.ports.iter().map(ToString::to_string).collect();
     assert_eq!(ports, ["80/TCP", "53/UDP"]);
     assert_eq!(address.status.node.as_deref(), Some("n2"));
     assert_eq!(address.status.mac.as_deref(), Some("02:00:00:00:00:02"));

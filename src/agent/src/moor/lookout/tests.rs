@@ -25,6 +25,7 @@ fn question(mode: LiveMode, addresses: &[&str]) -> Question {
     Question {
         mode,
         targets: addresses.iter().map(|address| wanted(address)).collect(),
+        ..Question::default()
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use mooring_core::mooring::Holding;
+use mooring_core::mooring::{Holding, Programmed};
 use mooring_kernel::{Link, Monitor};
 use nix::sched::setns;
 
@@ -170,8 +170,11 @@ impl Quay {
         while !self.holds_all(&fits) {
             assert!(Instant::now() < deadline, "{:?}", self.standings);
             // The lookout says again and again what is really so.
-            let said = Programmed::Targets(programmed.clone());
-            self.moor.order(Order::Programmed(said));
+            let said = ProxyState {
+                programmed: Programmed::Targets(programmed.clone()),
+                ..ProxyState::default()
+            };
+            self.moor.order(Order::Proxy(said));
             self.hear(Duration::from_millis(20));
         }
     }

@@ -22,6 +22,7 @@ fn claims() -> [Claim; 2] {
             asked: share.is_some(),
             share,
             traffic_policy,
+            health_port: (traffic_policy == service::TrafficPolicy::Local).then_some(31_000),
         };
     let key = Some(request::Share::Key("front".to_owned()));
     [

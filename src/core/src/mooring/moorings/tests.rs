@@ -3,7 +3,7 @@ use crate::ipam::pool::{Bind, Ping, Ports};
 use crate::ipam::range::{AddressRange, HostBits};
 use crate::ipam::service::{Protocol, ServicePort};
 use crate::kube_proxy::snapshot::ObjectName;
-use crate::mooring::{Path, Target, Uplink};
+use crate::mooring::{Path, Served, Target, Uplink};
 use crate::proxy_mode::LiveMode;
 
 const ADDRESS: &str = "10.77.0.200";
@@ -31,7 +31,11 @@ fn http() -> ServicePort {
 fn wanted(text: &str) -> Wanted {
     Wanted {
         address: address(text),
-        services: vec![(ObjectName::new("default", "web"), vec![http()])],
+        services: vec![Served {
+            service: ObjectName::new("default", "web"),
+            ports: vec![http()],
+            health_port: None,
+        }],
         bind: Bind::Auto,
         interfaces: Vec::new(),
         ports: Ports::default(),
@@ -57,13 +61,20 @@ fn node(mode: LiveMode) -> Node {
     }
 }
 
-fn programmed(addresses: &[&str]) -> Programmed {
+fn programmed(addresses: &[&str]) -> ProxyState {
     let targets = addresses.iter().map(|text| Target {
         address: address(text),
         protocol: Protocol::Tcp,
         port: 80,
     });
-    Programmed::Targets(targets.collect())
+    proxy(Programmed::Targets(targets.collect()))
+}
+
+fn proxy(programmed: Programmed) -> ProxyState {
+    ProxyState {
+        programmed,
+        ..ProxyState::default()
+    }
 }
 
 impl Bench {
@@ -250,7 +261,7 @@ fn a_proxy_that_forgets_an_address_does_not_take_it_from_its_node() {
     bench.moorings.program(programmed(&[ADDRESS]));
     bench.want(&[ADDRESS]);
     bench.run(Duration::from_secs(1));
-    for programmed in [programmed(&[]), Programmed::Failed("why".to_owned())] {
+    for programmed in [programmed(&[]), proxy(Programmed::Failed("why".to_owned()))] {
         bench.moorings.program(programmed);
         assert!(held(&bench.run(Duration::from_secs(1))));
     }
@@ -262,14 +273,46 @@ fn a_proxy_whose_rules_cannot_be_seen_is_trusted_and_one_that_cannot_be_read_is_
     bench.want(&[ADDRESS]);
     bench
         .moorings
-        .program(Programmed::Failed("no answer".to_owned()));
+        .program(proxy(Programmed::Failed("no answer".to_owned())));
     assert!(!held(&bench.run(Duration::from_secs(2))));
     let why = "no answer".to_owned();
     assert_eq!(bench.state(), State::ProxyUnread { why });
     bench
         .moorings
-        .program(Programmed::Hidden("in eBPF".to_owned()));
+        .program(proxy(Programmed::Hidden("in eBPF".to_owned())));
     assert!(held(&bench.tick()));
+}
+
+#[test]
+fn a_proxy_that_says_that_it_leads_nowhere_is_waited_for() {
+    for programmed in [
+        programmed(&[ADDRESS]).programmed,
+        Programmed::Hidden("in eBPF".to_owned()),
+    ] {
+        let mut bench = Bench::new(LiveMode::Ipvs);
+        let mut local = wanted(ADDRESS);
+        local.services[0].health_port = Some(31_000);
+        bench.moorings.want([local], bench.now);
+        assert_eq!(bench.moorings.health_ports(), BTreeSet::from([31_000]));
+        let mut proxy = ProxyState {
+            programmed,
+            unhealthy: BTreeSet::from([31_000]),
+        };
+        bench.moorings.program(proxy.clone());
+        assert!(!held(&bench.run(Duration::from_secs(2))));
+        assert!(matches!(
+            bench.state(),
+            State::NotHealthy { port: 31_000, .. }
+        ));
+        proxy.unhealthy = BTreeSet::from([31_001]);
+        bench.moorings.program(proxy.clone());
+        assert!(held(&bench.tick()));
+        assert_eq!(bench.moorings.health_ports(), BTreeSet::new());
+        // What is held stays, as with rules that are gone: where it would be better off is for the operator to say.
+        proxy.unhealthy = BTreeSet::from([31_000]);
+        bench.moorings.program(proxy);
+        assert!(held(&bench.run(Duration::from_secs(1))));
+    }
 }
 
 #[test]
@@ -280,9 +323,11 @@ fn a_service_without_rules_does_not_keep_the_one_away_that_shares_its_address() 
         protocol: Protocol::Udp,
         port: 53,
     };
-    shared
-        .services
-        .push((ObjectName::new("default", "dns"), vec![dns]));
+    shared.services.push(Served {
+        service: ObjectName::new("default", "dns"),
+        ports: vec![dns],
+        health_port: None,
+    });
     bench.moorings.want([shared], bench.now);
     bench.moorings.program(programmed(&[ADDRESS]));
     assert!(held(&bench.run(Duration::from_secs(1))));

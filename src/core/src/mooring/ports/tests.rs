@@ -5,7 +5,7 @@ use super::{Open, open_ports};
 use crate::ipam::pool::{Bind, Ping, Ports};
 use crate::ipam::service::{Protocol, ServicePort};
 use crate::kube_proxy::snapshot::ObjectName;
-use crate::mooring::{Haste, Wanted};
+use crate::mooring::{Haste, Served, Wanted};
 
 fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -16,9 +16,11 @@ fn port(protocol: Protocol, port: u16) -> ServicePort {
 }
 
 fn wanted(text: &str, ports: Ports, services: &[(&str, &[ServicePort])]) -> Wanted {
-    let services = services
-        .iter()
-        .map(|(name, ports)| (ObjectName::new("default", *name), ports.to_vec()));
+    let services = services.iter().map(|(name, ports)| Served {
+        service: ObjectName::new("default", *name),
+        ports: ports.to_vec(),
+        health_port: None,
+    });
     Wanted {
         address: address(text),
         services: services.collect(),
