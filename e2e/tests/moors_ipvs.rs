@@ -39,12 +39,13 @@ fn in_ipvs_mode_one_node_answers_from_publication_to_release() {
 }
 
 /// In this order: each begins where the one before it ended.
-const fn stories<'a>() -> [Tale<Scene<'a>>; 7] {
+const fn stories<'a>() -> [Tale<Scene<'a>>; 8] {
     [
         ("nobody answers before that is safe", held_back),
         ("once it is safe, one node answers", answered),
         ("a thousand requests of each family", requests),
         ("the address is where it shall be, and nowhere else", places),
+        ("the address is handed over under load", Scene::hand_over),
         ("the agents are replaced under load", rollout),
         ("an address outside of the nodes' subnets", outside),
         ("the Service is deleted", deleted),

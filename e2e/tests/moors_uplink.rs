@@ -53,7 +53,7 @@ fn in_mode(proxy: Proxy, mode: &'static str, is_told: impl Fn(&str) -> bool) {
 }
 
 /// In this order: each begins where the one before it ended.
-const fn stories<'a>() -> [Tale<Scene<'a>>; 9] {
+const fn stories<'a>() -> [Tale<Scene<'a>>; 10] {
     [
         ("one node answers", answered),
         ("a thousand requests of each family", requests),
@@ -61,6 +61,7 @@ const fn stories<'a>() -> [Tale<Scene<'a>>; 9] {
         ("the address is not pinged any more, and again", ping),
         (LOCAL, local::only_with_endpoints),
         ("the agent is killed under load", killed),
+        ("the address is handed over under load", Scene::hand_over),
         ("the agents are replaced under load", rollout),
         (GONE, gone),
         ("the Service is deleted", deleted),

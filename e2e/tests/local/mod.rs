@@ -57,12 +57,14 @@ pub(crate) fn only_with_endpoints(scene: &Scene<'_>) {
         }
     }
 
-    // Only kube-proxy of that node can know: the plan says so, and the rules for the address are there.
+    // Only kube-proxy of that node can know: the plan says so, and the rules for the address are there. The former node goes
+    // on until it has waited for long enough.
     mooring.wait_until_held_by(ip, |holder| holder.node == *first);
     mooring.scale_operator(0);
     let plan = mooring.claim(ip)["spec"]["plan"].as_u64().unwrap_or(0) + 1;
     let object = format!("externalip/{}", object_name(ADDRESS));
     mooring.merge(&object, &json!({"spec": {"node": other, "plan": plan}}));
+    mooring.expect_answers(ip, 500);
     let waits = mooring.wait_until_said(ip, "Announced", "ProxyNotProgrammed");
     println!("  {}", waits.message);
     let port = mooring.object(&format!("service/{NAME}"))["spec"]["healthCheckNodePort"].take();

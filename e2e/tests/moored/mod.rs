@@ -7,6 +7,7 @@
 )]
 
 mod client;
+mod handover;
 mod holder;
 mod links;
 mod programmed;

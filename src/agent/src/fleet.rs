@@ -53,6 +53,8 @@ pub(crate) enum Order {
     Restore(Vec<Claim>),
     /// What this node really answers for.
     Held(BTreeSet<IpAddr>),
+    /// What it could answer for at once, of what another node hands over.
+    Ready(BTreeSet<IpAddr>),
     /// What connects this node to others.
     Links(Vec<Reach>),
 }

@@ -2,16 +2,18 @@
 //!
 //! ```text
 //! datagrams, answers on the wire, the time ─▶ liveness ─ who is gone, who is back ─▶ succession ─▶ deeds
-//!                                                └────────── words to others ◀──────────┘
+//!                                                │                          new plans ─▶ handover ─▶ deeds
+//!                                                └────────── words to others ◀──────────────┘
 //! ```
 //!
-//! The two machines know nothing of each other; this hands on what the one has to say to the other, and makes messages of
+//! The machines know nothing of each other; this hands on what the one has to say to the other, and makes messages of
 //! words.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::handover::{self, Handover, Passage};
 use crate::liveness::{self, Judgement, Liveness, Now, Refusal, Verdict};
 use crate::peer::{Body, Message, PeerId};
 use crate::succession::{self, Claim, Deed, Post, Succession, Word};
@@ -22,8 +24,10 @@ pub const DOUBT: Duration = Duration::from_millis(140);
 /// A node among others.
 #[derive(Debug, Clone)]
 pub struct Fleet {
+    own: PeerId,
     liveness: Liveness,
     succession: Succession,
+    handover: Handover,
 }
 
 /// What is to be done, and what is new.
@@ -46,6 +50,8 @@ pub enum News {
     Node(liveness::News),
     /// About addresses.
     Address(succession::News),
+    /// About addresses that go from one living node to another.
+    HandOver(handover::News),
 }
 
 // === impl Fleet ===
@@ -54,8 +60,10 @@ impl Fleet {
     /// Of a process that has just started. `seed` has to be another one after each start.
     pub fn new(own: PeerId, seed: u64, now: Now) -> Self {
         Self {
+            own,
             liveness: Liveness::new(own, seed, now),
             succession: Succession::new(own),
+            handover: Handover::default(),
         }
     }
 
@@ -67,9 +75,17 @@ impl Fleet {
     }
 
     /// All addresses, as they are planned.
-    pub fn set_posts(&mut self, posts: impl IntoIterator<Item = Post>) -> Output {
+    pub fn set_posts(&mut self, posts: impl IntoIterator<Item = Post>, now: Now) -> Output {
         let told = self.succession.set_posts(posts);
-        self.told(told)
+        let (own, succession) = (self.own, &self.succession);
+        for replanned in &told.replanned {
+            let lives = |node| !succession.is_gone(node);
+            self.handover.replan(replanned, own, lives, now);
+        }
+        self.handover.retain(|address| succession.plan(address));
+        let mut output = self.told(told);
+        output.add(self.hand_over(now));
+        output
     }
 
     /// What an earlier process of this node had taken over. Call it after [`Self::set_posts`].
@@ -82,8 +98,16 @@ impl Fleet {
     }
 
     /// What this node really answers for.
-    pub fn set_held(&mut self, held: BTreeSet<IpAddr>) {
+    pub fn set_held(&mut self, held: BTreeSet<IpAddr>, now: Now) -> Output {
+        self.handover.set_held(held.clone());
         self.succession.set_held(held);
+        self.hand_over(now)
+    }
+
+    /// What this node could answer for at once, of what is [awaited](Passage::Awaited).
+    pub fn set_ready(&mut self, ready: BTreeSet<IpAddr>, now: Now) -> Output {
+        self.handover.set_ready(ready, now);
+        self.hand_over(now)
     }
 
     // --- what happens ---
@@ -95,12 +119,29 @@ impl Fleet {
         if result.is_ok() {
             let from = message.header.from;
             let told = match message.body {
-                Body::Claim { address, term } => self.succession.receive(Claim {
+                Body::Claim { address, term } => {
+                    let claim = Claim {
+                        address,
+                        holder: from,
+                        term,
+                    };
+                    self.handover.claimed(&claim);
+                    self.succession.receive(claim)
+                }
+                Body::HandOver {
                     address,
-                    holder: from,
-                    term,
-                }),
+                    plan,
+                    step,
+                } => {
+                    let mine = self.succession.claim(address);
+                    let word = (address, plan, step);
+                    let told = self.handover.receive(from, word, mine, now);
+                    output.add(self.handed(told));
+                    output.add(self.hand_over(now));
+                    return (output, result);
+                }
                 Body::Gone { subject } if self.liveness.watches(from, subject) => {
+                    self.handover.gone(subject);
                     self.succession.told_gone(subject, now)
                 }
                 _ => return (output, result),
@@ -124,27 +165,35 @@ impl Fleet {
             let told = self.succession.tell(now);
             output.add(self.told(told));
         }
+        output.add(self.hand_over(now));
         output
     }
 
     /// When to call [`Self::tick`] again.
     pub fn next(&self) -> Now {
-        let due = self.liveness.next();
-        self.succession
-            .deadline()
-            .map_or(due, |other| other.min(due))
+        let others = [self.succession.deadline(), self.handover.next()];
+        let others = others.into_iter().flatten();
+        others.fold(self.liveness.next(), Now::min)
     }
 
     // --- what follows ---
 
-    /// The addresses that this node shall have, and why.
+    /// The addresses that this node shall answer for, or get ready to, and why.
     pub fn deeds(&self) -> impl Iterator<Item = (IpAddr, Deed)> + '_ {
-        self.succession.deeds()
+        let giving = self.handover.giving();
+        let giving = giving.map(|(claim, to)| (claim.address, Deed::GoesOn { to }));
+        self.succession.deeds().chain(giving)
     }
 
     /// Under which term this node has an address, if it shall.
     pub fn claim(&self, address: IpAddr) -> Option<Claim> {
-        self.succession.claim(address)
+        let claim = self.succession.claim(address);
+        claim.or_else(|| self.handover.claim(address))
+    }
+
+    /// How an address that this node shall have comes to it; `None` if no other node hands it over.
+    pub fn passage(&self, address: IpAddr) -> Option<Passage> {
+        self.handover.passage(address)
     }
 
     /// What this node has taken over, to be written down.
@@ -176,7 +225,10 @@ impl Fleet {
                 liveness::News::Judged {
                     peer, judgement, ..
                 } => match judgement.verdict {
-                    Verdict::Dead | Verdict::AgentSilent => self.succession.gone(peer, now),
+                    Verdict::Dead | Verdict::AgentSilent => {
+                        self.handover.gone(peer);
+                        self.succession.gone(peer, now)
+                    }
                     Verdict::Alive => self.succession.back(peer, now),
                     Verdict::Unknown | Verdict::Suspected => continue,
                 },
@@ -201,6 +253,24 @@ impl Fleet {
             probe: Vec::new(),
             news: told.news.into_iter().map(News::Address).collect(),
             moved: true,
+        }
+    }
+
+    /// Goes on with what is handed over.
+    fn hand_over(&mut self, now: Now) -> Output {
+        let told = self.handover.tick(now);
+        self.handed(told)
+    }
+
+    fn handed(&mut self, told: handover::Output) -> Output {
+        let messages = told.say.into_iter();
+        Output {
+            send: messages
+                .map(|(to, body)| self.liveness.message(to, body))
+                .collect(),
+            probe: Vec::new(),
+            moved: !told.news.is_empty(),
+            news: told.news.into_iter().map(News::HandOver).collect(),
         }
     }
 }

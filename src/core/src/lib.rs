@@ -9,6 +9,7 @@ pub mod condition;
 pub mod external_ip;
 pub mod fleet;
 pub mod guard;
+pub mod handover;
 pub mod ipam;
 pub mod kube_proxy;
 pub mod liveness;

@@ -30,7 +30,7 @@ pub use moorings::Moorings;
 pub use orders::{Orders, Sending, Words};
 pub use ports::{Open, open_ports};
 pub use standing::{Holding, Standing, State};
-pub use wanted::{Haste, Node, Path, Programmed, ProxyState, Served, Target, Uplink, Wanted};
+pub use wanted::{Arrival, Node, Path, Programmed, ProxyState, Served, Target, Uplink, Wanted};
 pub(crate) use witness::named;
 pub use witness::{Bystander, Sighting, Watch, Witness, witness_of, witnesses_of};
 

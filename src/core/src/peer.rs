@@ -15,4 +15,4 @@ pub mod rotation;
 pub(crate) use acquaintance::{Acquaintance, Tokens, Worth};
 pub use datagram::{LENGTH, Rejected};
 pub use keys::{Key, KeyError, Keys};
-pub use message::{Body, Header, Message, PeerId, Term};
+pub use message::{Body, Header, Message, PeerId, Step, Term};

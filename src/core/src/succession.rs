@@ -24,5 +24,5 @@ mod machine;
 mod post;
 
 pub use crate::peer::Term;
-pub use machine::{Claim, Deed, News, Output, Succession, Word};
+pub use machine::{Claim, Deed, News, Output, Replanned, Succession, Word};
 pub use post::Post;

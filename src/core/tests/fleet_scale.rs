@@ -40,7 +40,7 @@ impl Neighbourhood {
         let own = members[NODES / 2];
         let mut agent = Fleet::new(own, 1, now);
         agent.set_members(members.iter().copied(), now);
-        agent.set_posts((0..ADDRESSES).map(|number| {
+        let posts = (0..ADDRESSES).map(|number| {
             let address = IpAddr::from(Ipv4Addr::from_bits(0x0a00_0000 + number));
             let at = number as usize % NODES;
             let near = (0..12).map(|step| names[(at + 83 * step) % NODES].as_str());
@@ -52,7 +52,8 @@ impl Neighbourhood {
                 heirs: chain.take(HEIRS).collect(),
                 ownership: Ownership::Available,
             }
-        }));
+        });
+        agent.set_posts(posts, now);
         let others = neighbours(own, &members).into_iter().map(|id| {
             let mut other = Liveness::new(id, id.0, now);
             other.set_members(members.iter().copied(), now);

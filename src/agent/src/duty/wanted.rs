@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use mooring_core::ipam::range::{AddressRange, HostBits};
-use mooring_core::mooring::{Bystander, Haste, Wanted, witness_of};
+use mooring_core::mooring::{Arrival, Bystander, Wanted, witness_of};
 use mooring_core::peer::{PeerId, Term};
 use mooring_core::succession::{Claim, Post};
 use mooring_core::wire::Mac;
@@ -38,7 +38,7 @@ pub(super) fn charges(addresses: &[Arc<Address>], pools: &[Pool]) -> Vec<Charge>
                     interfaces: pool.interfaces,
                     ports: pool.ports,
                     ping: pool.ping,
-                    haste: Haste::None,
+                    arrival: Arrival::Planned,
                 },
             })
         })

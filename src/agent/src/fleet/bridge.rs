@@ -9,8 +9,9 @@ use std::sync::mpsc::TryRecvError;
 use std::time::Duration;
 
 use mooring_core::fleet::{self, News, Output};
+use mooring_core::handover::{self, Passage};
 use mooring_core::liveness::{self, Now, Verdict};
-use mooring_core::mooring::{Haste, Wanted};
+use mooring_core::mooring::{Arrival, Wanted};
 use mooring_core::peer::{Keys, LENGTH, Message, PeerId};
 use mooring_core::succession::{self, Claim};
 use mooring_kernel::{boot_time, wait_for};
@@ -140,7 +141,14 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
                 let output = self.fleet.restore(claims);
                 self.carry_out(output, now);
             }
-            Order::Held(held) => self.fleet.set_held(held),
+            Order::Held(held) => {
+                let output = self.fleet.set_held(held, now);
+                self.carry_out(output, now);
+            }
+            Order::Ready(ready) => {
+                let output = self.fleet.set_ready(ready, now);
+                self.carry_out(output, now);
+            }
         }
     }
 
@@ -160,9 +168,15 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
             }
             posts.push(post);
         }
-        self.wanted = Some(wanted);
         self.charges += 1;
-        let output = self.fleet.set_posts(posts);
+        let output = self.fleet.set_posts(posts, now);
+        // What it goes on with may not be for it any more.
+        for (address, how) in self.wanted.take().unwrap_or_default() {
+            if self.fleet.claim(address).is_some() {
+                wanted.entry(address).or_insert(how);
+            }
+        }
+        self.wanted = Some(wanted);
         self.carry_out(output, now);
     }
 
@@ -242,6 +256,7 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
                     self.log_node(&news);
                 }
                 News::Address(news) => self.heed(&news, now),
+                News::HandOver(news) => self.log_handover(&news),
             }
         }
         if judged {
@@ -334,11 +349,14 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
                 let wanted = known.get(&claim.address)?.clone();
                 // A kernel that still answers is that of a node whose agent may only be late, and so may its answers be.
                 let taken = self.taken.get(&claim.address);
-                let haste = match taken.is_some_and(|taken| taken.dead) {
-                    true => Haste::TakeOver,
-                    false => Haste::None,
+                let dead = taken.is_some_and(|taken| taken.dead);
+                let arrival = match self.fleet.passage(claim.address) {
+                    Some(Passage::Awaited) => Arrival::Awaited,
+                    Some(Passage::Released) => Arrival::Released,
+                    None if dead => Arrival::TakenOver,
+                    None => Arrival::Planned,
                 };
-                Some(Wanted { haste, ..wanted })
+                Some(Wanted { arrival, ..wanted })
             })
             .collect();
         if self.ordered.as_ref() != Some(&wanted) {
@@ -367,6 +385,26 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
     fn name(&self, peer: PeerId) -> String {
         let path = self.paths.get(&peer);
         path.map_or_else(|| peer.to_string(), |path| path.name.clone())
+    }
+
+    fn log_handover(&self, news: &handover::News) {
+        match *news {
+            handover::News::LetsGo { address, to, ready } => {
+                let to = self.name(to);
+                match ready {
+                    true => info!(ip = %address, to, "hands an address over"),
+                    false => {
+                        warn!(ip = %address, to, "lets go of an address, although the node that is to have it is not ready")
+                    }
+                }
+            }
+            handover::News::Receives { address, from } => {
+                info!(ip = %address, from = self.name(from), "gets an address handed over");
+            }
+            handover::News::Unheard { address, from } => {
+                info!(ip = %address, from = self.name(from), "asks the wire for an address, as its former node says nothing");
+            }
+        }
     }
 
     fn log_node(&self, news: &liveness::News) {

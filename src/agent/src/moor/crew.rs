@@ -65,6 +65,8 @@ pub(super) struct Crew<T> {
     told: Vec<Standing>,
     /// What it answers for, as the fleet was told last.
     held: BTreeSet<IpAddr>,
+    /// The same, of what it could answer for at once.
+    ready: BTreeSet<IpAddr>,
 }
 
 impl<T: FnMut(Told)> Crew<T> {
@@ -105,6 +107,7 @@ impl<T: FnMut(Told)> Crew<T> {
             exposed: None,
             told: Vec::new(),
             held: BTreeSet::new(),
+            ready: BTreeSet::new(),
         }
     }
 
@@ -272,6 +275,11 @@ impl<T: FnMut(Told)> Crew<T> {
         let orders = self.moorings.tick(now);
         self.carry_out(orders, now);
         self.ask_lookout();
+        let ready: BTreeSet<IpAddr> = self.moorings.ready().collect();
+        if ready != self.ready {
+            self.fleet.order(fleet::Order::Ready(ready.clone()));
+            self.ready = ready;
+        }
         let standings: Vec<Standing> = self.moorings.standings(self.now()).collect();
         if standings != self.told {
             log_changes(&self.told, &standings);

@@ -62,7 +62,7 @@ fn wanted(address: IpAddr) -> Wanted {
         interfaces: Vec::new(),
         ports: Ports::ServiceOnly,
         ping: Ping::Allow,
-        haste: mooring_core::mooring::Haste::None,
+        arrival: mooring_core::mooring::Arrival::Planned,
     }
 }
 

@@ -31,7 +31,7 @@ impl Segment {
                 heirs: vec![B, C],
                 ownership: Ownership::Available,
             };
-            fleet.set_posts([post]);
+            fleet.set_posts([post], START);
             (id, fleet, true)
         };
         let mut new = Self {
@@ -96,7 +96,8 @@ fn the_first_heir_takes_over_what_was_a_dead_node_s_and_keeps_it() {
     assert_eq!(segment.node(B).taken_over().collect::<Vec<_>>(), [claim]);
     assert_eq!(segment.node(C).claim(ip()), None);
     // It really has it, and says so to the one that comes back.
-    segment.node(B).set_held(BTreeSet::from([ip()]));
+    let now = segment.now;
+    segment.node(B).set_held(BTreeSet::from([ip()]), now);
     segment.switch(A, true);
     segment.pass(Duration::from_secs(1));
     assert_eq!(segment.holders(), [B]);
@@ -115,13 +116,14 @@ fn a_new_process_goes_on_with_what_the_former_one_had_taken_over() {
     let now = segment.now;
     let mut again = Fleet::new(B, 77, now);
     again.set_members([A, B, C], now);
-    again.set_posts([Post {
+    let post = Post {
         address: ip(),
         plan: 1,
         planned: A,
         heirs: vec![B, C],
         ownership: Ownership::Available,
-    }]);
+    };
+    again.set_posts([post], now);
     assert_eq!(again.deeds().count(), 0);
     assert!(again.restore(claims.clone()).moved);
     assert_eq!(again.claim(ip()), Some(claims[0]));

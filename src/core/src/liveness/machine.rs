@@ -283,7 +283,11 @@ impl Liveness {
             self.judge(from, now, output);
         }
         match body {
-            Body::Beat | Body::Greeting | Body::Claim { .. } | Body::Gone { .. } => {}
+            Body::Beat
+            | Body::Greeting
+            | Body::Claim { .. }
+            | Body::Gone { .. }
+            | Body::HandOver { .. } => {}
             Body::Ask { subject } => {
                 let watched = self.subjects.get(subject);
                 let heard = watched.and_then(|watched| watched.subject.silence(now));

@@ -6,6 +6,8 @@
 //!    ▲  │ somebody answered          │ too long ago, or somebody        │ not carried out
 //!    │  ▼                            ▼ speaks                           ▼
 //!    └─ Elsewhere ◀──────────────────┴──────── (any but Holding)      Failed ─▶ Asking
+//!
+//!  Awaiting (another node hands it over) ─ that one let go ─▶ Silent
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +23,7 @@ use super::announcements::{Purse, Schedule};
 use super::berth::{Berth, Hindrance, Method, Place, berth};
 use super::orders::{Orders, Sending, Words};
 use super::standing::{Holding, Standing, State};
-use super::wanted::{Haste, Lack, Node, Path, Programmed, ProxyState, Target, Wanted};
+use super::wanted::{Arrival, Lack, Node, Path, Programmed, ProxyState, Target, Wanted};
 
 /// How often the wire is asked before an address is taken.
 const ASKS: u32 = 3;
@@ -29,7 +31,7 @@ const ASKS: u32 = 3;
 const ASK_GAP: Duration = Duration::from_millis(100);
 /// How long answers to the last question are waited for. A node whose cores are all busy was seen to answer 100 ms late.
 const LISTEN: Duration = Duration::from_millis(200);
-/// Both, where there is no time to lose: see [`Haste::TakeOver`].
+/// Both, where there is no time to lose: see [`Arrival::TakenOver`].
 const HASTE: Duration = Duration::from_millis(20);
 /// How long it counts that nobody answered, while the service proxy is waited for.
 const SILENCE_LASTS: Duration = Duration::from_secs(10);
@@ -75,7 +77,9 @@ struct Mooring {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Progress {
     /// The wire is being asked who has it.
-    Asking { asked: u32, next: Now, haste: Haste },
+    Asking { asked: u32, next: Now, haste: bool },
+    /// Another node has it, and lets go as soon as this one is ready.
+    Awaiting,
     /// Nobody has it.
     Silent { at: Now },
     /// Somebody else has it.
@@ -99,21 +103,25 @@ struct Claim {
 }
 
 impl Progress {
-    fn begin(now: Now, haste: Haste) -> Self {
-        Self::Asking {
-            asked: 0,
-            next: now,
-            haste,
+    fn begin(now: Now, arrival: Arrival) -> Self {
+        match arrival {
+            Arrival::Awaited => Self::Awaiting,
+            Arrival::Released => Self::Silent { at: now },
+            Arrival::Planned | Arrival::TakenOver => Self::Asking {
+                asked: 0,
+                next: now,
+                haste: arrival == Arrival::TakenOver,
+            },
         }
     }
 }
 
 /// How long to listen after a question, of which that many were asked.
-fn pause(asked: u32, haste: Haste) -> Duration {
+fn pause(asked: u32, haste: bool) -> Duration {
     match haste {
-        Haste::TakeOver => HASTE,
-        Haste::None if asked < ASKS => ASK_GAP,
-        Haste::None => LISTEN,
+        true => HASTE,
+        false if asked < ASKS => ASK_GAP,
+        false => LISTEN,
     }
 }
 
@@ -130,9 +138,9 @@ impl Moorings {
         let mut former = std::mem::take(&mut self.berthed);
         for wanted in wanted {
             let mooring = match former.remove(&wanted.address) {
-                Some(mooring) => Mooring { wanted, ..mooring },
+                Some(mooring) => mooring.wanted_so(wanted, now),
                 None => Mooring {
-                    progress: Progress::begin(now, wanted.haste),
+                    progress: Progress::begin(now, wanted.arrival),
                     wanted,
                     berth: Err(Hindrance::NoUplink),
                     mac: None,
@@ -199,6 +207,8 @@ impl Moorings {
                     defended: if due { now } else { defended.unwrap_or(now) },
                 });
             }
+            // That is who hands it over.
+            Progress::Awaiting => return false,
             progress => {
                 let first = match progress {
                     Progress::Elsewhere { first, .. } => *first,
@@ -226,7 +236,7 @@ impl Moorings {
             let answers = matches!(&mooring.berth, Ok(berth) if berth.method == Method::Responder);
             if answers && matches!(mooring.progress, Progress::Holding { .. }) {
                 mooring.begun = now;
-                mooring.progress = Progress::begin(now, Haste::TakeOver);
+                mooring.progress = Progress::begin(now, Arrival::TakenOver);
             }
         }
     }
@@ -254,6 +264,15 @@ impl Moorings {
     pub fn health_ports(&self) -> BTreeSet<u16> {
         let services = self.waiting().flat_map(|waiting| &waiting.wanted.services);
         services.filter_map(|of| of.health_port).collect()
+    }
+
+    /// What could be answered for at once, of what another node still [has](Arrival::Awaited).
+    pub fn ready(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let awaiting = self
+            .waiting()
+            .filter(|mooring| mooring.progress == Progress::Awaiting);
+        let ready = awaiting.filter(|mooring| mooring.is_ready(&self.proxy));
+        ready.map(|mooring| mooring.wanted.address)
     }
 
     fn waiting(&self) -> impl Iterator<Item = &Mooring> {
@@ -343,6 +362,20 @@ impl Moorings {
 // === impl Mooring ===
 
 impl Mooring {
+    /// What is held is held on; else it begins anew if it comes in another way.
+    fn wanted_so(mut self, wanted: Wanted, now: Now) -> Self {
+        let holds = matches!(self.progress, Progress::Holding { .. });
+        if wanted.arrival != self.wanted.arrival && !holds {
+            let waited = self.progress == Progress::Awaiting;
+            if waited || matches!(wanted.arrival, Arrival::Awaited | Arrival::Released) {
+                self.begun = now;
+                self.progress = Progress::begin(now, wanted.arrival);
+            }
+        }
+        self.wanted = wanted;
+        self
+    }
+
     fn hold(&mut self, now: Now) {
         self.progress = Progress::Holding {
             since: now,
@@ -372,7 +405,7 @@ impl Mooring {
         (self.berth, self.mac, self.path) = (new, mac, path);
         match &mut self.progress {
             Progress::Holding { schedule, .. } if same_link => schedule.again(now),
-            progress if !same_link => *progress = Progress::begin(now, self.wanted.haste),
+            progress if !same_link => *progress = Progress::begin(now, self.wanted.arrival),
             _ => {}
         }
     }
@@ -404,7 +437,7 @@ impl Mooring {
             if now <= at + SILENCE_LASTS {
                 self.hold(now);
             } else {
-                self.progress = Progress::begin(now, Haste::None);
+                self.progress = Progress::begin(now, Arrival::Planned);
                 self.go_on(proxy, now, send);
             }
         }
@@ -421,7 +454,7 @@ impl Mooring {
         self.progress = Progress::Asking {
             asked: 1,
             next: now + ASK_GAP,
-            haste: Haste::None,
+            haste: false,
         };
     }
 
@@ -471,7 +504,7 @@ impl Mooring {
             Progress::Asking { next, .. }
             | Progress::Elsewhere { next, .. }
             | Progress::Failed { next, .. } => Some(*next),
-            Progress::Silent { .. } => None,
+            Progress::Awaiting | Progress::Silent { .. } => None,
             Progress::Holding { schedule, .. } => Some(purse.payable(schedule)),
         }
     }
@@ -495,7 +528,7 @@ impl Mooring {
                     })
                     .map(str::to_owned),
             }),
-            (Ok(_), Progress::Asking { .. }) => State::Asking,
+            (Ok(_), Progress::Asking { .. } | Progress::Awaiting) => State::Asking,
             (Ok(_), Progress::Silent { .. }) => match &proxy.programmed {
                 Programmed::Failed(why) => State::ProxyUnread { why: why.clone() },
                 Programmed::NotRead => State::Asking,

@@ -28,7 +28,7 @@ pub struct Wanted {
     /// `ping` of its pool.
     pub ping: Ping,
     /// How it comes to this node.
-    pub haste: Haste,
+    pub arrival: Arrival,
 }
 
 /// A Service that has an address.
@@ -42,14 +42,18 @@ pub struct Served {
     pub health_port: Option<u16>,
 }
 
-/// How an address comes to a node, and so for how long the wire is asked before.
+/// How an address comes to a node, and so whether and for how long the wire is asked before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum Haste {
+pub enum Arrival {
     /// As planned: whoever had it may only be about to let go, and a busy host may be slow to answer.
     #[default]
-    None,
+    Planned,
     /// It is taken over: whoever had it has been asked for on the wire already, and clients wait.
-    TakeOver,
+    TakenOver,
+    /// Another node goes on to answer for it until this one is [ready](super::Moorings::ready).
+    Awaited,
+    /// That node has let go of it, and says so: the wire need not be asked.
+    Released,
 }
 
 /// What the node is like.

@@ -9,6 +9,7 @@
 //!      3 Tell:  58 subject   66 milliseconds, 2^32-1 for never
 //!      4 Claim: 58 address, one of IPv4 as ::ffff:A.B.C.D   74 plan   78 take-overs
 //!      5 Gone:  58 subject
+//!      6 HandOver: 58 address, as above   74 plan   78 0 Offer, 1 Wait, 2 Accept, 3 Release
 //! ```
 //!
 //! Numbers are big end first, and what is not used is 0. Kinds are only ever added: who does not know one refuses it.
@@ -21,7 +22,7 @@ use std::time::Duration;
 use crate::bytes::{TooShort, take};
 
 use super::keys::{Keys, TAG_BYTES};
-use super::message::{Body, Header, Message, PeerId, Term};
+use super::message::{Body, Header, Message, PeerId, Step, Term};
 
 /// The length of every datagram, in bytes.
 pub const LENGTH: usize = TEXT + TAG_BYTES;
@@ -34,6 +35,8 @@ const TEXT: usize = 58 + CONTENT;
 const MAGIC: [u8; 4] = *b"MOOR";
 const VERSION: u8 = 1;
 const NEVER: u32 = u32::MAX;
+/// By their numbers.
+const STEPS: [Step; 4] = [Step::Offer, Step::Wait, Step::Accept, Step::Release];
 
 /// Why a datagram is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -135,11 +138,7 @@ fn write(body: &Body) -> (u8, [u8; CONTENT]) {
             3
         }
         Body::Claim { address, term } => {
-            let address = match address {
-                IpAddr::V4(address) => address.to_ipv6_mapped(),
-                IpAddr::V6(address) => *address,
-            };
-            put(&mut rest, &address.octets());
+            put(&mut rest, &octets(*address));
             put(&mut rest, &term.plan.to_be_bytes());
             put(&mut rest, &term.takeovers.to_be_bytes());
             4
@@ -147,6 +146,17 @@ fn write(body: &Body) -> (u8, [u8; CONTENT]) {
         Body::Gone { subject } => {
             put(&mut rest, &subject.0.to_be_bytes());
             5
+        }
+        Body::HandOver {
+            address,
+            plan,
+            step,
+        } => {
+            let step = STEPS.iter().position(|known| known == step);
+            put(&mut rest, &octets(*address));
+            put(&mut rest, &plan.to_be_bytes());
+            put(&mut rest, &[step.unwrap_or_default() as u8]);
+            6
         }
     };
     (kind, bytes)
@@ -169,7 +179,7 @@ fn read(kind: u8, content: &[u8]) -> Result<Body, Rejected> {
             }
         }
         4 => Body::Claim {
-            address: Ipv6Addr::from(take::<16>(&mut rest)?).to_canonical(),
+            address: take_address(&mut rest)?,
             term: Term {
                 plan: u32::from_be_bytes(take(&mut rest)?),
                 takeovers: u32::from_be_bytes(take(&mut rest)?),
@@ -178,12 +188,33 @@ fn read(kind: u8, content: &[u8]) -> Result<Body, Rejected> {
         5 => Body::Gone {
             subject: take_peer(&mut rest)?,
         },
+        6 => Body::HandOver {
+            address: take_address(&mut rest)?,
+            plan: u32::from_be_bytes(take(&mut rest)?),
+            step: {
+                let [step] = take(&mut rest)?;
+                *STEPS.get(usize::from(step)).ok_or(Rejected::Field)?
+            },
+        },
         _ => return Err(Rejected::Kind),
     };
     if rest.iter().any(|byte| *byte != 0) {
         return Err(Rejected::Field);
     }
     Ok(body)
+}
+
+/// As IPv6 has it.
+fn octets(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => address.octets(),
+    }
+}
+
+/// Takes an address.
+fn take_address(rest: &mut &[u8]) -> Result<IpAddr, TooShort> {
+    take::<16>(rest).map(|octets| Ipv6Addr::from(octets).to_canonical())
 }
 
 /// Takes a node.

@@ -67,6 +67,28 @@ pub enum Body {
         /// Which.
         subject: PeerId,
     },
+    /// About an address that the plan gives to another node, which lives: see [`crate::handover`].
+    HandOver {
+        /// Which.
+        address: IpAddr,
+        /// Under which plan it goes over.
+        plan: u32,
+        /// How far it is.
+        step: Step,
+    },
+}
+
+/// How far the hand-over of an address is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// "I go on with it until you are ready."
+    Offer,
+    /// "I am not ready yet."
+    Wait,
+    /// "I am ready."
+    Accept,
+    /// "I do not answer for it any more."
+    Release,
 }
 
 /// How often an address was moved: by plan, and by take-overs since.

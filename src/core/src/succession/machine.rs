@@ -84,6 +84,11 @@ pub enum Deed {
         /// From whom.
         from: PeerId,
     },
+    /// The plan gives it to another node, which is not ready yet: see [`crate::handover`].
+    GoesOn {
+        /// To whom.
+        to: PeerId,
+    },
 }
 
 /// What is new.
@@ -123,6 +128,19 @@ pub struct Output {
     pub tell: Vec<(PeerId, Word)>,
     /// What is new.
     pub news: Vec<News>,
+    /// What belongs to another node than it did, by plan.
+    pub replanned: Vec<Replanned>,
+}
+
+/// An address that belongs to another node than it did, by plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replanned {
+    /// Who had it, as far as this node knows.
+    pub former: Claim,
+    /// The number of the new plan.
+    pub plan: u32,
+    /// Who is to have it.
+    pub to: PeerId,
 }
 
 // === impl Succession ===
@@ -145,12 +163,23 @@ impl Succession {
     /// node again.
     pub fn set_posts(&mut self, posts: impl IntoIterator<Item = Post>) -> Output {
         let mut former = std::mem::take(&mut self.posts);
+        let mut replanned = Vec::new();
         for post in posts {
-            let taken = former.remove(&post.address).and_then(|manned| manned.taken);
+            let former = former.remove(&post.address);
+            let taken = former.as_ref().and_then(|manned| manned.taken);
             let taken = taken.filter(|taken| taken.term.plan >= post.plan);
+            let (plan, to) = (post.plan, post.planned);
+            let claim = former.map(|manned| manned.claim());
+            if let Some(former) = claim.filter(|claim| claim.holder != to && claim.term.plan < plan)
+            {
+                replanned.push(Replanned { former, plan, to });
+            }
             self.posts.insert(post.address, Manned { post, taken });
         }
-        self.decide()
+        Output {
+            replanned,
+            ..self.decide()
+        }
     }
 
     /// What an earlier process of this node had taken over, from where it was written down. Call it after the first
@@ -301,6 +330,16 @@ impl Succession {
         (claim.holder == self.own).then_some(claim)
     }
 
+    /// The number of the plan of an address.
+    pub fn plan(&self, address: IpAddr) -> Option<u32> {
+        Some(self.posts.get(&address)?.post.plan)
+    }
+
+    /// Whether a node is gone, as far as this one knows.
+    pub fn is_gone(&self, node: PeerId) -> bool {
+        self.gone.contains_key(&node)
+    }
+
     /// Who has an address, as far as this node knows.
     pub fn holder(&self, address: IpAddr) -> Option<PeerId> {
         Some(self.posts.get(&address)?.holder())
@@ -429,6 +468,7 @@ impl Output {
     fn add(&mut self, more: Self) {
         self.tell.extend(more.tell);
         self.news.extend(more.news);
+        self.replanned.extend(more.replanned);
     }
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::ipam::pool::{Ping, Ports};
 use crate::ipam::range::{AddressRange, HostBits};
-use crate::mooring::{Haste, Path};
+use crate::mooring::{Arrival, Path};
 use crate::wire::Mac;
 
 fn uplink(name: &str, subnet: &str, arp_ignore: i32) -> Uplink {
@@ -36,7 +36,7 @@ fn wanted(address: &str, bind: Bind) -> Wanted {
         interfaces: Vec::new(),
         ports: Ports::default(),
         ping: Ping::default(),
-        haste: Haste::None,
+        arrival: Arrival::Planned,
     }
 }
 

@@ -40,7 +40,7 @@ fn wanted(text: &str) -> Wanted {
         interfaces: Vec::new(),
         ports: Ports::default(),
         ping: Ping::default(),
-        haste: Haste::None,
+        arrival: Arrival::Planned,
     }
 }
 
@@ -185,7 +185,7 @@ fn what_is_taken_over_is_asked_for_in_haste() {
     let mut bench = Bench::new(LiveMode::Ipvs);
     bench.moorings.program(programmed(&[ADDRESS]));
     let taken_over = Wanted {
-        haste: Haste::TakeOver,
+        arrival: Arrival::TakenOver,
         ..wanted(ADDRESS)
     };
     bench.moorings.want([taken_over], bench.now);

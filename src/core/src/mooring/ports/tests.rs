@@ -5,7 +5,7 @@ use super::{Open, open_ports};
 use crate::ipam::pool::{Bind, Ping, Ports};
 use crate::ipam::service::{Protocol, ServicePort};
 use crate::kube_proxy::snapshot::ObjectName;
-use crate::mooring::{Haste, Served, Wanted};
+use crate::mooring::{Arrival, Served, Wanted};
 
 fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -28,7 +28,7 @@ fn wanted(text: &str, ports: Ports, services: &[(&str, &[ServicePort])]) -> Want
         interfaces: Vec::new(),
         ports,
         ping: Ping::Allow,
-        haste: Haste::None,
+        arrival: Arrival::Planned,
     }
 }
 

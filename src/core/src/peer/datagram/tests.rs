@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use proptest::sample::select;
 
 use super::*;
 use crate::peer::{KeyError, PeerId};
@@ -42,6 +43,13 @@ fn any_message() -> impl Strategy<Value = Message> {
         (any_address(), any::<(u32, u32)>()).prop_map(|(address, (plan, takeovers))| Body::Claim {
             address,
             term: Term { plan, takeovers },
+        }),
+        (any_address(), any::<u32>(), select(&STEPS)).prop_map(|(address, plan, step)| {
+            Body::HandOver {
+                address,
+                plan,
+                step,
+            }
         }),
     ];
     (any::<[u64; 6]>(), body).prop_map(|([from, to, session, sequence, token, echo], body)| {
@@ -140,7 +148,9 @@ fn a_field_that_nobody_writes_is_refused_although_the_code_fits() {
     };
     assert_eq!(sealed(&|_| {}), Ok(message(Body::Beat)));
     assert_eq!(sealed(&|bytes| bytes[4] = 2), Err(Rejected::Version));
-    assert_eq!(sealed(&|bytes| bytes[5] = 6), Err(Rejected::Kind));
+    assert_eq!(sealed(&|bytes| bytes[5] = 7), Err(Rejected::Kind));
+    let step = |bytes: &mut [u8]| (bytes[5], bytes[78]) = (6, 4);
+    assert_eq!(sealed(&step), Err(Rejected::Field));
     assert_eq!(sealed(&|bytes| bytes[60] = 1), Err(Rejected::Field));
     let ask = |bytes: &mut [u8]| (bytes[5], bytes[66]) = (2, 1);
     assert_eq!(sealed(&ask), Err(Rejected::Field));

@@ -1,0 +1,61 @@
+//! Planned moves of addresses from one living node to another.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use mooring_api::external_ip::object_name;
+use serde_json::json;
+
+use super::{Scene, addresses};
+use crate::mooring::EXTERNAL_IPS;
+
+/// Requests per second to each address.
+const RATE: u32 = 200;
+/// How many moves of each address.
+const MOVES: usize = 5;
+/// How long nobody may seem to answer: the watcher asks every few milliseconds, and the machine is shared.
+const SILENCE: Duration = Duration::from_millis(500);
+
+impl Scene<'_> {
+    /// Moves both addresses from node to node under load: at no moment do two answer, and only requests under way may fail.
+    #[track_caller]
+    pub(crate) fn hand_over(&self) {
+        let mooring = &self.mooring;
+        let begin = self.watcher.now();
+        let clients = addresses().map(|address| mooring.ask_steadily(address, RATE));
+        for _ in 0..MOVES {
+            for address in addresses() {
+                self.move_on(address);
+            }
+            mooring.let_pass(Duration::from_secs(1));
+        }
+        for (address, client) in addresses().into_iter().zip(clients) {
+            let report = client.end();
+            println!("  {address}: {report}");
+            let story = self.watcher.story(address).unwrap().since(begin);
+            mooring.print(&story);
+            assert_eq!(story.overlaps(), [], "{story}");
+            assert!(story.longest_silence() < SILENCE, "{story}");
+            let failed = report.failures().len();
+            assert!(failed <= 2 * MOVES, "{report}\n{}", mooring.report());
+        }
+    }
+
+    /// Has another node have an address: the next by its name.
+    #[track_caller]
+    fn move_on(&self, address: IpAddr) {
+        let mooring = &self.mooring;
+        let from = mooring.wait_until_held(address).node;
+        let nodes = self.cluster.nodes();
+        let at = nodes.iter().position(|node| *node == from).unwrap();
+        let to = &nodes[(at + 1) % nodes.len()];
+        let plan = mooring.claim(address)["spec"]["plan"].as_u64();
+        let plan = plan.unwrap_or_default() + 1;
+        let object = format!("{EXTERNAL_IPS}/{}", object_name::of(address));
+        let began = self.watcher.now();
+        mooring.merge(&object, &json!({"spec": {"node": to, "plan": plan}}));
+        mooring.wait_until_held_by(address, |holder| holder.node == *to);
+        let took = (self.watcher.now() - began).as_millis();
+        println!("  {address}: {from} to {to}, said after {took} ms");
+    }
+}
