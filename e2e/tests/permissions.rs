@@ -787,6 +787,25 @@ fn external_ips_are_the_operators(bed: &Bed) {
         "the operator makes it again from the Service's status",
     );
     patch(&json!({"metadata": {"labels": {"a": "b"}}})).unwrap();
+
+    // A move is the next plan, and nothing else.
+    let plan = |plan: u32| json!({"node": "n1", "heirs": ["n9"], "plan": plan});
+    patch(&json!({"spec": plan(1)})).unwrap();
+    assert_eq!(external_ip(bed, name[1])["spec"]["node"], "n1");
+    let mut more = [plan(1), plan(3), plan(2), plan(2), plan(2)];
+    more[0]["node"] = "n2".into();
+    more[2]["node"] = Value::Null;
+    more[3]["released"] = json!({"at": "2026-01-02T03:04:05Z", "namespace": "shop", "name": "web"});
+    more[4]["services"] = json!([{
+        "namespace": ELSEWHERE, "name": "web", "uid": "6f6e65", "trafficPolicy": "Cluster"
+    }]);
+    for spec in more {
+        expect_refusal(
+            patch(&json!({"spec": spec})),
+            "to move the address to another node, kubectl mooring move",
+        );
+    }
+    patch(&json!({"spec": plan(2)})).unwrap();
     bed.kubectl(&["delete", name[0], name[1]]).unwrap();
 }
 

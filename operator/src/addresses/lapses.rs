@@ -64,6 +64,7 @@ mod tests {
             },
             labels: BTreeMap::new(),
             cordoned: false,
+            draining: false,
             silent_since: None,
             unserved_since: None,
             addresses: Vec::new(),

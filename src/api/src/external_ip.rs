@@ -37,8 +37,8 @@ pub use status::{ExternalIPStatus, Method, Move, Responder, Sighting, Term};
     status = "ExternalIPStatus",
     derive = "PartialEq",
     doc = "One address that Services have, and the node that answers for it. Mooring makes one for each address that it hands \
-           out, named after the address, so that an address can never be handed out twice. To move or release an \
-           address, change the Service or the pool, not this.",
+           out, named after the address, so that an address can never be handed out twice. To move an address \
+           to another node, use kubectl mooring move; to release it, change the Service or the pool, not this.",
     validation = Rule::new(
         "self.spec.address.contains(':') \
          ? self.metadata.name.size() == 39 && isIP(self.metadata.name.replace('-', ':')) && \

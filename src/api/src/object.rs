@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use mooring_core::external_ip::ClusterNode;
 use mooring_core::kube_proxy::snapshot::{ConfigMap, DaemonSet, Node, UpdateStrategy};
 use mooring_core::node::NodeView;
+use mooring_core::placement::DRAIN_ANNOTATION;
 
 use crate::metadata::metadata;
 use crate::pod::pod_spec;
@@ -118,6 +119,7 @@ pub fn cluster_node(object: &core::Node) -> Option<ClusterNode> {
             reporting: false,
             report: None,
         },
+        draining: node.annotations.contains_key(DRAIN_ANNOTATION),
         labels: node.labels,
         cordoned: spec.and_then(|spec| spec.unschedulable).unwrap_or(false),
         silent_since: None,

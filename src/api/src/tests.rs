@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::apps::v1 as apps;
 use k8s_openapi::api::core::v1 as core;
 use mooring_core::kube_proxy::snapshot::{
@@ -295,6 +297,7 @@ fn a_node_tells_its_addresses_and_its_pods_and_windows_has_no_part_in_it() {
     let node = cluster_node(&object).expect("a Linux node");
     assert_eq!(node.view.name, "n1");
     assert!(node.view.ready && !node.view.reporting && node.cordoned);
+    assert!(!node.draining);
     assert_eq!(node.labels["role"], "edge");
     let addresses: Vec<String> = node.addresses.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -303,6 +306,11 @@ fn a_node_tells_its_addresses_and_its_pods_and_windows_has_no_part_in_it() {
         "a host name is no address"
     );
     assert_eq!(node.pod_cidrs, ["10.244.1.0/24", "fd00:1::/64"]);
+    object.metadata.annotations = Some(BTreeMap::from([(
+        "mooring.dev/drain".to_owned(),
+        "2026-11-28T15:20:01Z".to_owned(),
+    )]));
+    assert!(cluster_node(&object).expect("a Linux node").draining);
     let status = object.status.as_mut().expect("a status");
     status.node_info = Some(k8s_openapi::api::core::v1::NodeSystemInfo {
         operating_system: "windows".to_owned(),

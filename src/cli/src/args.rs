@@ -9,6 +9,10 @@ use mooring_core::proxy_mode::ProxyMode;
 
 use crate::duration;
 
+mod by_hand;
+
+pub(crate) use by_hand::{DrainArguments, MoveArguments};
+
 const ABOUT: &str =
     "Checks and repairs how external IPs of Services are answered for on bare metal";
 
@@ -28,6 +32,8 @@ Examples:
   kubectl mooring status                   what the operator and the agents see, on one screen
   kubectl mooring explain shop/web         why this Service has its address, or none, and what would change it
   kubectl mooring explain 10.77.0.200      who has this address, and which node answers for it
+  kubectl mooring move 10.77.0.200 --to n2 move an address to another node
+  kubectl mooring drain n1                 move all of them away from a node, as before maintenance
   kubectl mooring fix --dry-run            what would be changed
   kubectl mooring fix                      change it, after a question
   kubectl mooring strict-arp edit <old >new    edit the text of a configuration, nothing else
@@ -94,6 +100,8 @@ pub(crate) enum Verb {
     Check(CheckArguments),
     Status(StatusArguments),
     Explain(ExplainArguments),
+    Move(MoveArguments),
+    Drain(DrainArguments),
     Fix(FixArguments),
     /// Work on the text of a kube-proxy configuration, without a cluster
     #[command(subcommand)]
@@ -148,8 +156,8 @@ Examples:
 Exit status: 0 if the status could be shown (whatever it says; scripts ask check), 2 if not.
 
 Permissions: get serviceproxies, list nodeproxystates (mooring.dev); list pods. For pools and addresses: list externalippools
-and externalips (mooring.dev), list externalippools (crd.antrea.io); without these the rest is shown, and what is missing is
-named.")]
+and externalips (mooring.dev), list externalippools (crd.antrea.io); for drained nodes: list nodes; without these the rest is shown,
+and what is missing is named.")]
 pub(crate) struct StatusArguments {
     /// Show all nodes and all addresses in the tables
     #[arg(short, long)]
@@ -215,6 +223,15 @@ pub(crate) enum Format {
     Json,
     /// The same as YAML.
     Yaml,
+}
+
+// === impl Format ===
+
+impl Format {
+    /// Whether it is read by people, who are told what happens while it does.
+    pub(crate) fn is_for_people(self) -> bool {
+        self == Self::Table
+    }
 }
 
 /// Set ipvs.strictARP in kube-proxy's configuration, restart kube-proxy and verify

@@ -22,6 +22,7 @@ use crate::args::Connection;
 
 mod addresses;
 mod custom;
+mod hand;
 
 /// Objects per page of a list; the API server then never has to build one huge answer.
 const PAGE: u32 = 500;
@@ -140,6 +141,22 @@ impl Operation {
             resource,
             namespace: Some(id.namespace.clone()),
             name: Some(id.name.clone()),
+        }
+    }
+
+    /// On one object that is in no namespace.
+    pub(crate) fn on_one(
+        verb: &'static str,
+        group: &'static str,
+        resource: &'static str,
+        name: &str,
+    ) -> Self {
+        Self {
+            verb,
+            group,
+            resource,
+            namespace: None,
+            name: Some(name.to_owned()),
         }
     }
 
@@ -385,13 +402,7 @@ impl Cluster {
 
     /// Asks the kube-proxy of a node, through the API server, for its `/healthz`; any answer but success is an error.
     pub(crate) async fn healthz(&self, node: &str, port: u16) -> Result<(), ClusterError> {
-        let operation = Operation {
-            verb: "get",
-            group: "",
-            resource: "nodes/proxy",
-            namespace: None,
-            name: Some(node.to_owned()),
-        };
+        let operation = Operation::on_one("get", "", "nodes/proxy", node);
         let request = http::Request::get(format!("/api/v1/nodes/{node}:{port}/proxy/healthz"))
             .body(Vec::new())
             .map_err(|error| ClusterError::Refused {
@@ -502,7 +513,9 @@ impl Cluster {
                 message: format!("the credentials are not accepted ({message})"),
             },
             // Admission answers by 403 as well; no Role helps against it.
-            403 if message.contains("admission") => ClusterError::Refused { operation, message },
+            403 if message.contains("admission") || message.contains("denied request:") => {
+                ClusterError::Refused { operation, message }
+            }
             403 => ClusterError::Forbidden { operation, message },
             404 => ClusterError::NotFound { operation },
             // A JSON patch whose `test` fails is answered by 422.

@@ -10,9 +10,7 @@ use crate::cluster::{Cluster, ClusterError};
 use crate::look::{self, Seen};
 use crate::output::Output;
 use crate::subject::Subject;
-use crate::{explanation, render};
-
-mod near;
+use crate::{explanation, near, render};
 
 /// The status for a Service that is not there, and for an argument that is none.
 const EXIT_NOT_FOUND: u8 = 1;
@@ -83,8 +81,8 @@ fn refuse(out: &mut Output, problem: &str) -> anyhow::Result<u8> {
     Ok(EXIT_NOT_FOUND)
 }
 
-/// Without its kinds there is nothing to explain.
-fn installed(error: anyhow::Error) -> anyhow::Error {
+/// Without its kinds there is nothing to explain, and nothing to move.
+pub(crate) fn installed(error: anyhow::Error) -> anyhow::Error {
     let hint = match error.downcast_ref() {
         Some(ClusterError::NotFound { operation }) if operation.group == "mooring.dev" => format!(
             "this cluster has no {}.{}, so Mooring gives no address to any Service: install it with kubectl apply -k manifests",

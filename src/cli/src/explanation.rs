@@ -15,6 +15,7 @@ use mooring_core::guard::foreign::ForeignAddress;
 use mooring_core::ipam::claim::Claim;
 use mooring_core::ipam::service::Service;
 use mooring_core::kube_proxy::snapshot::{ObjectName, Timestamp};
+use mooring_core::placement;
 use mooring_core::remediation::Safety;
 use serde::{Serialize, Serializer};
 
@@ -234,7 +235,7 @@ impl Look {
     }
 
     /// An ExternalIP as it is.
-    fn known(&self, address: IpAddr) -> Option<&Known> {
+    pub(crate) fn known(&self, address: IpAddr) -> Option<&Known> {
         self.snapshot
             .addresses
             .iter()
@@ -273,6 +274,17 @@ impl Explanation {
             | State::Resting
             | State::Foreign
             | State::InNoPool => Safety::Unknown,
+        }
+    }
+}
+
+// === impl Obstacle ===
+
+impl From<&placement::Obstacle> for Obstacle {
+    fn from(obstacle: &placement::Obstacle) -> Self {
+        Self {
+            reason: obstacle.as_str(),
+            message: obstacle.to_string(),
         }
     }
 }

@@ -5,6 +5,7 @@
 //!                            └─▶ plan ─ cluster writes ─ rollout ─▶ assess again   (fix)
 //! cluster ─ ServiceProxy, NodeProxyStates, pools, ExternalIPs ─▶ render          (status)
 //! cluster ─ look ─▶ core::external_ip::decide ─▶ explanation ─▶ render           (explain)
+//!                └────▶ relocation, lingering ─ cluster writes ─ wait ─▶ render        (move, drain)
 //! stdin ─▶ core::strict_arp::decide ─▶ stdout                      (strict-arp edit)
 //! ```
 //!
@@ -14,6 +15,7 @@ mod args;
 mod check;
 mod cluster;
 mod completion;
+mod drain;
 mod duration;
 mod edit;
 mod explain;
@@ -21,7 +23,10 @@ mod explanation;
 mod fix;
 mod health;
 mod look;
+mod near;
 mod output;
+mod patience;
+mod relocate;
 mod render;
 mod rollout;
 mod status;
@@ -51,6 +56,12 @@ fn main() -> ExitCode {
         }
         Verb::Explain(arguments) => {
             in_runtime(async { explain::run(&cli.connection, arguments, &mut out).await })
+        }
+        Verb::Move(arguments) => {
+            in_runtime(async { relocate::run(&cli.connection, arguments, &mut out).await })
+        }
+        Verb::Drain(arguments) => {
+            in_runtime(async { drain::run(&cli.connection, arguments, &mut out).await })
         }
         Verb::Fix(arguments) => {
             in_runtime(async { fix::run(&cli.connection, arguments, &mut out).await })

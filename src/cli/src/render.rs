@@ -10,9 +10,11 @@ use crate::args::Format;
 use crate::style::Style;
 
 mod explanation;
+mod relocate;
 mod status;
 
 pub(crate) use explanation::explanation;
+pub(crate) use relocate::{departure, drained, moved, seconds};
 pub(crate) use status::status;
 
 /// The assessment in the form that was asked for, with a line end.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::bail;
-use futures::future::join3;
+use futures::future::join4;
 use mooring_api::service_proxy::CLUSTER;
 use mooring_api::{NodeProxyState, ServiceProxy};
 use serde::Serialize;
@@ -43,6 +43,8 @@ pub(crate) struct Shown {
 pub(crate) struct NodeShown {
     /// Its agent is ready, so that its state is that of now.
     pub reporting: bool,
+    /// It is drained, so that it shall have no addresses.
+    pub drained: bool,
     /// Its addresses, counted.
     pub addresses: NodeAddresses,
     /// What its agent wrote last.
@@ -66,10 +68,11 @@ pub(crate) async fn run(
     out: &mut Output,
 ) -> anyhow::Result<u8> {
     let cluster = Cluster::connect(connection).await?;
-    let (proxy, states, reporting) = join3(
+    let (proxy, states, reporting, objects) = join4(
         cluster.service_proxy(),
         cluster.node_proxy_states(),
         cluster.reporting_nodes(),
+        cluster.node_objects(),
     )
     .await;
     let (proxy, states, reporting) = (proxy?, states?, reporting?);
@@ -96,10 +99,21 @@ pub(crate) async fn run(
         "addresses are not shown",
         &mut incomplete,
     )?;
+    let objects = or_gap(
+        objects,
+        "which nodes are drained is not shown",
+        &mut incomplete,
+    )?;
+    let drained: Vec<String> = objects
+        .iter()
+        .filter_map(mooring_api::cluster_node)
+        .filter(|node| node.draining)
+        .map(|node| node.view.name)
+        .collect();
     let addresses = addresses::shown(&claims);
     let shown = Shown {
         service_proxy,
-        nodes: nodes(states, &reporting, &addresses),
+        nodes: nodes(states, &reporting, &drained, &addresses),
         pools: pools::shown(&mooring, &antrea),
         addresses,
         incomplete,
@@ -131,6 +145,7 @@ fn or_gap<T>(
 fn nodes(
     states: Vec<NodeProxyState>,
     reporting: &[String],
+    drained: &[String],
     addresses: &[AddressShown],
 ) -> Vec<NodeShown> {
     let mut counts: BTreeMap<&str, NodeAddresses> = BTreeMap::new();
@@ -148,6 +163,7 @@ fn nodes(
             let name = state.metadata.name.as_deref().unwrap_or_default();
             NodeShown {
                 reporting: reporting.iter().any(|node| node == name),
+                drained: drained.iter().any(|node| node == name),
                 addresses: counts.get(name).copied().unwrap_or_default(),
                 state,
             }

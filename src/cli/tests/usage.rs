@@ -22,6 +22,8 @@ fn every_verb_has_help_with_its_exit_status_or_examples() {
         &["check"][..],
         &["status"],
         &["explain"],
+        &["move"],
+        &["drain"],
         &["fix"],
         &["strict-arp", "edit"],
         &["completion"],
@@ -41,6 +43,9 @@ fn usage_errors_end_with_2() {
         &["fix", "--timeout", "soon"],
         &["explain"],
         &["explain", "web", "-o", "wide"],
+        &["move", "10.77.0.200"],
+        &["drain"],
+        &["drain", "n1", "--undo", "--no-wait"],
     ] {
         assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
     }
@@ -104,6 +109,13 @@ fn what_cannot_be_explained_ends_with_1_before_any_cluster_is_asked() {
             "{stderr}"
         );
     }
+    let output = run(&["move", "shop/web", "--to", "n1"]);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = text(&output.stderr);
+    assert!(
+        stderr.contains("kubectl mooring explain shop/web says which ones"),
+        "{stderr}"
+    );
     let output = run(&["explain", "shop/web"]);
     assert_eq!(output.status.code(), Some(2), "no cluster is configured");
 }

@@ -69,6 +69,7 @@ fn node(number: usize) -> ClusterNode {
             })
             .collect(),
         cordoned: false,
+        draining: false,
         silent_since: None,
         unserved_since: None,
         addresses: vec![IpAddr::from([10, 255, 0, number as u8])],

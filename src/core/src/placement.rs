@@ -20,7 +20,9 @@ mod obstacle;
 mod rendezvous;
 
 pub use assignment::{Basis, Nobody, Placed, Placement, bound, place};
-pub use candidate::{Candidate, CandidateUplink, EXCLUDE_LABEL, GRACE, is_unserved};
+pub use candidate::{
+    Candidate, CandidateUplink, DRAIN_ANNOTATION, EXCLUDE_LABEL, GRACE, is_unserved,
+};
 pub use eligibility::{Berth, HeldBack, Verdict, eligible};
 pub use endpoints::{Endpoint, LocalService};
 pub use heirs::HEIRS;

@@ -13,20 +13,14 @@ use mooring_core::node::NodeView;
 
 use super::{Cluster, ClusterError, Operation};
 
-const GROUP: &str = "mooring.dev";
+pub(super) const GROUP: &str = "mooring.dev";
 /// The label that the agents' Pods have in `manifests/agent`.
 const AGENTS: &str = "app.kubernetes.io/name=mooring-agent";
 
 impl Cluster {
     /// The cluster's ServiceProxy, if it has one.
     pub(crate) async fn service_proxy(&self) -> Result<Option<ServiceProxy>, ClusterError> {
-        let operation = Operation {
-            verb: "get",
-            group: GROUP,
-            resource: "serviceproxies",
-            namespace: None,
-            name: Some(CLUSTER.to_owned()),
-        };
+        let operation = Operation::on_one("get", GROUP, "serviceproxies", CLUSTER);
         let api: Api<ServiceProxy> = Api::all(self.client.clone());
         self.bounded(operation, api.get_opt(CLUSTER)).await
     }

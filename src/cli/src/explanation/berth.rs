@@ -84,13 +84,7 @@ fn nodes(look: &Look, address: IpAddr) -> Vec<NodeStanding> {
                 node: node.clone(),
                 role,
                 rank: place.map(|place| place + 1),
-                obstacles: obstacles
-                    .iter()
-                    .map(|obstacle| Obstacle {
-                        reason: obstacle.as_str(),
-                        message: obstacle.to_string(),
-                    })
-                    .collect(),
+                obstacles: obstacles.iter().map(Obstacle::from).collect(),
             }
         })
         .collect();

@@ -53,6 +53,7 @@ fn node(name: &str, number: u8) -> ClusterNode {
         },
         labels: BTreeMap::new(),
         cordoned: false,
+        draining: false,
         silent_since: None,
         unserved_since: None,
         addresses: vec![IpAddr::from([10, 0, 0, number])],
@@ -412,6 +413,14 @@ pub(crate) fn states() -> Vec<(&'static str, Explanation)> {
             );
             cluster.snapshot.nodes[1].view.ready = false;
             cluster.settle();
+        }),
+        of("assigned-drained", "web", &|cluster| {
+            cluster.service("web", "blue", |_| {});
+            cluster.settle();
+            cluster.take("10.0.1.1", "n1", "True", "Announced");
+            for node in &mut cluster.snapshot.nodes {
+                node.draining = true;
+            }
         }),
         of("assigned-moving", "web", &|cluster| {
             cluster.service("web", "blue", |_| {});

@@ -153,7 +153,7 @@ fn node_row(node: &NodeShown) -> Vec<String> {
     ]
 }
 
-/// The reasons of the node's conditions that do not hold.
+/// That it is drained, and the reasons of its conditions that do not hold.
 fn trouble(node: &NodeShown) -> String {
     let conditions = node
         .state
@@ -166,6 +166,9 @@ fn trouble(node: &NodeShown) -> String {
         .collect();
     if !node.reporting {
         reasons.insert(0, "AgentNotReporting");
+    }
+    if node.drained {
+        reasons.insert(0, "Draining");
     }
     reasons.join(",")
 }

@@ -181,6 +181,7 @@ impl<'a> Harbour<'a> {
 fn candidate(node: &ClusterNode, now: Timestamp) -> Candidate {
     let briefly = |since: Option<Timestamp>| since.is_some_and(|since| now < grace_ends(since));
     Candidate {
+        draining: node.draining,
         // An agent that never reported is not being restarted.
         briefly_silent: node.view.report.is_some() && briefly(node.silent_since),
         briefly_unserved: briefly(node.unserved_since),

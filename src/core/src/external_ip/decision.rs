@@ -17,7 +17,9 @@ use crate::ipam::outcome::Outcome;
 use crate::ipam::plan::{Plan, StatusWrite, World};
 use crate::ipam::pool::{Pool, PoolId, Usage, check};
 use crate::kube_proxy::snapshot::{ObjectName, Timestamp};
-use crate::placement::{Basis, LocalService, Obstacle, Placed, Placement, eligible, place};
+use crate::placement::{
+    Basis, LocalService, Obstacle, Placed, Placement, Verdict, eligible, place,
+};
 
 /// Everything to write, in the order in which [`ipam::plan`](crate::ipam::plan) says, and why.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -214,6 +216,17 @@ fn changes(
     (create, update)
 }
 
+// === impl NodeVerdict ===
+
+impl From<Verdict<'_>> for NodeVerdict {
+    fn from(verdict: Verdict<'_>) -> Self {
+        Self {
+            node: verdict.node.to_owned(),
+            obstacles: verdict.result.err().unwrap_or_default(),
+        }
+    }
+}
+
 // === impl Decision ===
 
 impl Decision {
@@ -228,7 +241,7 @@ impl Decision {
     }
 
     /// All claims, once the decision on `snapshot` is carried out.
-    fn claims<'a>(&'a self, snapshot: &'a Snapshot) -> BTreeMap<IpAddr, Planned<'a>> {
+    pub(super) fn claims<'a>(&'a self, snapshot: &'a Snapshot) -> BTreeMap<IpAddr, Planned<'a>> {
         let written = self.create.iter().chain(&self.update);
         let written = written.map(|berthed| &berthed.claim);
         berths::claims(snapshot, written, &self.delete)
@@ -261,13 +274,7 @@ impl Decision {
         let planned = claims.get(&address).filter(taken)?;
         let harbour = Harbour::new(snapshot, &self.pools);
         let local = harbour.local(planned.claim);
-        let verdicts = eligible(&harbour.taken(planned, &local), &harbour.candidates)
-            .into_iter()
-            .map(|verdict| NodeVerdict {
-                node: verdict.node.to_owned(),
-                obstacles: verdict.result.err().unwrap_or_default(),
-            })
-            .collect();
-        Some(verdicts)
+        let verdicts = eligible(&harbour.taken(planned, &local), &harbour.candidates);
+        Some(verdicts.into_iter().map(NodeVerdict::from).collect())
     }
 }

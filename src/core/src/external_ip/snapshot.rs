@@ -168,13 +168,18 @@ impl Known {
     /// The node that has the address, or else is to have it. One that was to give it away under a later plan than that under
     /// which it has it does not count any more.
     pub(super) fn present(&self) -> Option<&str> {
-        let outdated = self.term.is_some_and(|term| term.plan < self.plan);
+        let outdated = self.is_outdated();
         let (taken_by, planned) = (self.taken_by.as_deref(), self.planned.as_deref());
         if outdated {
             planned.or(taken_by)
         } else {
             taken_by.or(planned)
         }
+    }
+
+    /// Whether the node that has the address has it under a former plan.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.term.is_some_and(|term| term.plan < self.plan)
     }
 
     /// The planned node, if another one took the address over from it under the present plan.
@@ -233,6 +238,8 @@ pub struct ClusterNode {
     pub labels: BTreeMap<String, String>,
     /// `spec.unschedulable`.
     pub cordoned: bool,
+    /// It has the annotation [`DRAIN_ANNOTATION`](crate::placement::DRAIN_ANNOTATION).
+    pub draining: bool,
     /// Since when its agent does not report; `None` if it does, or nobody knows since when.
     pub silent_since: Option<Timestamp>,
     /// Since when its kube-proxy does not work; `None` if it does, or nobody knows since when.

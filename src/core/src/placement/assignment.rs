@@ -103,8 +103,8 @@ pub fn bound(addresses: usize, nodes: usize) -> usize {
 ///   the address. Addresses that stay where they are count, but are not moved to make room.
 /// - Who took an address over from a node that was gone is its owner.
 /// - An address of a `revertive` pool does not go [back](super::HeldBack) at once to a node that it has just left.
-/// - An owner with obstacles that might be misjudged from afar ([`Force::YieldsToBetter`](super::Force::YieldsToBetter)) keeps the address until there is
-///   a node without.
+/// - An owner that is drained, or has obstacles that might be misjudged from afar
+///   ([`Force::YieldsToBetter`](super::Force::YieldsToBetter)), keeps the address until there is a node without.
 /// - The [heirs](super::HEIRS) of an address are the first of its [`successors`](super::successors) that nothing keeps from it, without the owner.
 pub fn place<'a>(berths: &'a [Berth<'a>], nodes: &'a [Candidate]) -> Placed {
     let mut berths: Vec<&'a Berth<'a>> = berths.iter().collect();

@@ -9,6 +9,9 @@ use crate::node::{NodeView, Uplink};
 /// The label by which Kubernetes keeps load balancers away from a node, with whatever value.
 pub const EXCLUDE_LABEL: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
 
+/// The annotation of a node whose addresses are to move away; its value says since when.
+pub const DRAIN_ANNOTATION: &str = "mooring.dev/drain";
+
 /// For how many seconds a node may lack its agent, or its kube-proxy, before its addresses move to another one. That is what a
 /// restart takes, also of a busy node. Less than the lifetime of what an agent that is gone has left on an uplink
 /// ([`LIFETIME`](crate::mooring::LIFETIME)).
@@ -25,7 +28,7 @@ pub struct Candidate {
     pub ready: bool,
     /// `spec.unschedulable`.
     pub cordoned: bool,
-    /// Somebody asked to move its addresses away.
+    /// Somebody asked to move its addresses away ([`DRAIN_ANNOTATION`]).
     pub draining: bool,
     /// Mooring's agent reports from there.
     pub reporting: bool,

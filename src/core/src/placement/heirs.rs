@@ -24,12 +24,14 @@ pub(super) struct Top {
 }
 
 /// What a known heir is still worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Worth {
     /// It can have the address, if need be once it is restarted: agents know best which of them is there.
     Good,
     /// The operator believes that it cannot, as it does not see it. It stays if there is nobody better.
     Doubtful,
+    /// It is drained. It stays if there is nobody else.
+    Drained,
     /// It is not to have it.
     Nothing,
 }
@@ -58,7 +60,8 @@ impl<'n> Fleet<'n> {
     ///
     /// As long as all of them can have it, and there are as many as there can be, they stay: no node is hashed then. While the
     /// operator sees too few nodes, as when they cannot report, it takes away none of those that it named before: agents take
-    /// over by what they see themselves.
+    /// over by what they see themselves. Drained nodes come last, and only while no other node can have the address: agents
+    /// take the first of the heirs that lives.
     pub(super) fn heirs(
         &mut self,
         berth: &'n Berth<'n>,
@@ -67,7 +70,7 @@ impl<'n> Fleet<'n> {
     ) -> Option<Vec<String>> {
         let owner = self.number(owner)?;
         let known = berth.heirs.iter().filter_map(|name| self.number(name));
-        let mut known: Vec<usize> = known.filter(|node| *node != owner).collect();
+        let known: Vec<usize> = known.filter(|node| *node != owner).collect();
         let worths = self.worths(berth, &known);
         let all_good =
             known.len() == berth.heirs.len() && worths.iter().all(|worth| *worth == Worth::Good);
@@ -77,7 +80,11 @@ impl<'n> Fleet<'n> {
         }
         let free = self.free(berth);
         let others = free.len() - usize::from(free.binary_search(&owner).is_ok());
-        if all_good && (others.min(HEIRS)..=HEIRS).contains(&known.len()) {
+        let mut drained = match others {
+            0 => self.drained(berth, owner),
+            _ => Vec::new(),
+        };
+        if all_good && drained.is_empty() && (others.min(HEIRS)..=HEIRS).contains(&known.len()) {
             return None;
         }
         let mut heirs = match tops.get(&berth.ip) {
@@ -92,9 +99,14 @@ impl<'n> Fleet<'n> {
             }
         };
         heirs.retain(|node| *node != owner);
-        let mut worths = worths.into_iter();
-        known.retain(|node| worths.next() != Some(Worth::Nothing) && !heirs.contains(node));
-        heirs.extend(known);
+        for (node, worth) in known.into_iter().zip(worths) {
+            match worth {
+                Worth::Good | Worth::Doubtful if !heirs.contains(&node) => heirs.push(node),
+                Worth::Drained if others == 0 && !drained.contains(&node) => drained.push(node),
+                _ => {}
+            }
+        }
+        heirs.extend(drained);
         let heirs = heirs.into_iter().take(HEIRS);
         let heirs: Vec<String> = heirs.map(|node| self.nodes[node].name.clone()).collect();
         (heirs != berth.heirs).then_some(heirs)
@@ -108,6 +120,22 @@ impl<'n> Fleet<'n> {
         }
         let of_one = |node: usize| worth(&hindrances(berth, self.nodes[node]));
         nodes.map(of_one).collect()
+    }
+
+    /// The nodes that nothing but a drain keeps from an address, the best first.
+    fn drained(&mut self, berth: &'n Berth<'n>, owner: usize) -> Vec<usize> {
+        if !self.nodes.iter().any(|node| node.draining) {
+            return Vec::new();
+        }
+        let judged = self.judges.judge(berth);
+        let mut scores = Scores::of(berth.ip);
+        let mut top = Top::default();
+        for (number, node) in self.nodes.iter().enumerate() {
+            if number != owner && judged.obstacles(number) == [Obstacle::Draining] {
+                top.add(scores.score(&node.name), number);
+            }
+        }
+        top.nodes()
     }
 
     /// The nodes that nothing keeps from an address, in the order of their numbers. With policy `Local` they are among those
@@ -135,7 +163,8 @@ fn worth(obstacles: &[Obstacle]) -> Worth {
     for obstacle in obstacles {
         match obstacle.force() {
             Force::TakesNoMore if obstacle.is_restart() => {}
-            Force::YieldsToBetter => worth = Worth::Doubtful,
+            Force::YieldsToBetter if *obstacle == Obstacle::Draining => worth = Worth::Drained,
+            Force::YieldsToBetter => worth = worth.max(Worth::Doubtful),
             Force::TakesNoMore | Force::Leaves => return Worth::Nothing,
         }
     }

@@ -14,7 +14,7 @@ pub enum Obstacle {
     },
     /// It carries the label that keeps load balancers away.
     ExcludedByLabel,
-    /// Its addresses are being moved away, as for maintenance.
+    /// Somebody drained it, as for maintenance: its addresses belong elsewhere.
     Draining,
     /// No uplink of it has the address in its subnet, and the pool has to be reached by ARP or NDP.
     NoUplinkInSubnet {
@@ -102,16 +102,16 @@ impl Obstacle {
     }
 
     /// What it means for the present owner. What the operator only believes, because it cannot see the node, never takes
-    /// an address away without a better place for it.
+    /// an address away without a better place for it. Neither does a drain: an address that works is worth more.
     pub fn force(&self) -> Force {
         match self {
             Self::NotSelected { .. }
             | Self::ExcludedByLabel
-            | Self::Draining
             | Self::NoUplinkInSubnet { .. }
             | Self::NoSuchInterface { .. }
             | Self::NoLocalEndpoint { .. } => Force::Leaves,
-            Self::NotReady
+            Self::Draining
+            | Self::NotReady
             | Self::AgentNotReporting
             | Self::KubeProxyUnhealthy { .. }
             | Self::GateClosed { .. }
@@ -134,7 +134,9 @@ impl fmt::Display for Obstacle {
                 "it has the label {}; remove the label to let it own external IPs",
                 super::EXCLUDE_LABEL
             ),
-            Self::Draining => f.write_str("its addresses are being moved away"),
+            Self::Draining => f.write_str(
+                "it was drained with kubectl mooring drain (--undo ends that), so that its addresses belong to other nodes",
+            ),
             Self::NoUplinkInSubnet { subnets } if subnets.is_empty() => f.write_str(
                 "no uplink of it has a subnet of this family, so that nobody could reach the address there",
             ),

@@ -45,9 +45,10 @@ fn of_obstacle(node: &str, obstacle: &Obstacle) -> Remedy {
             format!("let node {node} have external IPs"),
             format!("kubectl label node {node} {EXCLUDE_LABEL}-"),
         ),
-        Obstacle::Draining => Remedy::say(format!(
-            "end what moves the addresses away from node {node}"
-        )),
+        Obstacle::Draining => Remedy::by(
+            format!("let node {node} have external IPs again: it is drained"),
+            format!("kubectl mooring drain {node} --undo"),
+        ),
         Obstacle::NoUplinkInSubnet { subnets } if subnets.is_empty() => Remedy::say(format!(
             "give an uplink of node {node} an address of this family, or take the address from a pool of the other family"
         )),

@@ -34,6 +34,7 @@ fn shown(safe: &str, ignore: i32) -> Shown {
         service_proxy,
         nodes: vec![NodeShown {
             reporting: true,
+            drained: false,
             addresses: NodeAddresses::default(),
             state: serde_json::from_value(json!({
                 "apiVersion": "mooring.dev/v1alpha1", "kind": "NodeProxyState",
@@ -91,6 +92,12 @@ fn a_node_in_trouble_is_marked_with_the_reason() {
         text(&shown)
             .trim_end()
             .ends_with("AgentNotReporting,ArpIgnoreTooLow")
+    );
+    shown.nodes[0].drained = true;
+    assert!(
+        text(&shown)
+            .trim_end()
+            .ends_with("Draining,AgentNotReporting,ArpIgnoreTooLow")
     );
 }
 

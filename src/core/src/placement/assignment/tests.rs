@@ -189,14 +189,35 @@ fn an_owner_that_does_not_report_yields_to_a_better_node_and_to_nothing_else() {
 }
 
 #[test]
-fn an_owner_that_is_drained_gives_its_addresses_away_even_to_nobody() {
-    let mut all = nodes(&["a"]);
+fn an_owner_that_is_drained_gives_its_addresses_away_but_not_to_nobody() {
+    let mut all = nodes(&["a", "b"]);
     all[0].draining = true;
     let present = Owners::from([(ip(0), "a".to_owned())]);
-    let placements = settle(1, &all, &present, false);
+    let moved = settle(1, &all, &present, false);
     assert_eq!(
-        placements[&ip(0)].to_string(),
-        "no node can have the address: a: its addresses are being moved away"
+        basis(&moved[&ip(0)]),
+        &Basis::MovedFrom {
+            from: "a".to_owned(),
+            because: vec![Obstacle::Draining]
+        }
+    );
+    // A cordoned node is better than one that is about to go.
+    all[1].cordoned = true;
+    let moved = settle(1, &all, &present, false);
+    assert_eq!(moved[&ip(0)].node(), Some("b"));
+    all[1].cordoned = false;
+    all[1].ready = false;
+    let kept = settle(1, &all, &present, false);
+    assert_eq!(kept[&ip(0)].node(), Some("a"));
+    assert_eq!(
+        kept[&ip(0)].to_string(),
+        "a: it has the address, and no other node is better although it was drained with kubectl mooring drain (--undo ends \
+         that), so that its addresses belong to other nodes"
+    );
+    assert_eq!(
+        settle(1, &all, &Owners::new(), false)[&ip(0)].node(),
+        None,
+        "it takes no new one"
     );
 }
 

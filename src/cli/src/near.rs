@@ -1,5 +1,6 @@
-//! A Service that is not there, and those that may be meant.
+//! A name that is nobody's, and those that may be meant.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use mooring_core::ipam::service::Service;
@@ -11,7 +12,7 @@ const NAMED: usize = 5;
 const DISTANCE: usize = 2;
 
 /// That there is no such Service, with those of its name elsewhere, and those of its namespace with a similar name.
-pub(super) fn missing(id: &ObjectName, services: &[Arc<Service>]) -> String {
+pub(crate) fn missing(id: &ObjectName, services: &[Arc<Service>]) -> String {
     let ids = || services.iter().map(|service| &service.id);
     let elsewhere = ids().filter(|other| other.name == id.name);
     let similar = ids().filter(|other| {
@@ -33,6 +34,37 @@ pub(super) fn missing(id: &ObjectName, services: &[Arc<Service>]) -> String {
         "there is no Service {} in namespace {}: {hint}",
         id.name, id.namespace
     )
+}
+
+/// That there is no such node, with those of a similar name, or the first few of all.
+pub(crate) fn no_node(name: &str, nodes: &[&str]) -> String {
+    let similar = nodes.iter().filter(|node| distance(node, name) <= DISTANCE);
+    let near: Vec<&str> = similar.copied().take(NAMED).collect();
+    let hint = match (near.as_slice(), nodes) {
+        ([], []) => "there is none in this cluster".to_owned(),
+        ([], nodes) if nodes.len() <= NAMED => format!("there are {}", nodes.join(", ")),
+        ([], _) => "see which there are: kubectl get nodes".to_owned(),
+        (near, _) => format!("did you mean {}?", near.join(" or ")),
+    };
+    format!("there is no Linux node {name}: {hint}")
+}
+
+/// That nobody has the address, which is as `summary` says, with those that differ little.
+pub(crate) fn no_address(address: IpAddr, summary: &str, known: &[IpAddr]) -> String {
+    let text = address.to_string();
+    let mut near: Vec<String> = known
+        .iter()
+        .map(IpAddr::to_string)
+        .filter(|other| distance(other, &text) <= DISTANCE)
+        .collect();
+    near.sort_by_key(|other| distance(other, &text));
+    near.truncate(NAMED);
+    let hint = if near.is_empty() {
+        "see which addresses there are: kubectl get xip".to_owned()
+    } else {
+        format!("did you mean {}?", near.join(" or "))
+    };
+    format!("no Service has {address}, so that it cannot be moved: {summary}; {hint}")
 }
 
 /// How many letters have to be added, removed or replaced (Levenshtein).
@@ -85,6 +117,28 @@ mod tests {
         assert_eq!(
             missing(&ObjectName::new("empty", "nothing"), &services),
             "there is no Service nothing in namespace empty: see which there are: kubectl -n empty get services"
+        );
+    }
+
+    #[test]
+    fn near_nodes_and_addresses_are_named() {
+        assert_eq!(
+            no_node("n-1", &["n1", "n2", "edge"]),
+            "there is no Linux node n-1: did you mean n1 or n2?"
+        );
+        assert_eq!(
+            no_node("worker", &["n1", "n2"]),
+            "there is no Linux node worker: there are n1, n2"
+        );
+        let known: Vec<IpAddr> = ["10.0.1.1", "10.0.1.200", "10.0.1.21"]
+            .iter()
+            .filter_map(|text| text.parse().ok())
+            .collect();
+        let address = IpAddr::from([10, 0, 1, 20]);
+        assert_eq!(
+            no_address(address, "10.0.1.20 is free in pool blue", &known),
+            "no Service has 10.0.1.20, so that it cannot be moved: 10.0.1.20 is free in pool blue; did you mean 10.0.1.200 or \
+             10.0.1.21 or 10.0.1.1?"
         );
     }
 
