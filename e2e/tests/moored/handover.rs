@@ -3,11 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use mooring_api::external_ip::object_name;
-use serde_json::json;
-
 use super::{Scene, addresses};
-use crate::mooring::EXTERNAL_IPS;
 
 /// Requests per second to each address.
 const RATE: u32 = 200;
@@ -49,13 +45,10 @@ impl Scene<'_> {
         let nodes = self.cluster.nodes();
         let at = nodes.iter().position(|node| *node == from).unwrap();
         let to = &nodes[(at + 1) % nodes.len()];
-        let plan = mooring.claim(address)["spec"]["plan"].as_u64();
-        let plan = plan.unwrap_or_default() + 1;
-        let object = format!("{EXTERNAL_IPS}/{}", object_name::of(address));
-        let began = self.watcher.now();
-        mooring.merge(&object, &json!({"spec": {"node": to, "plan": plan}}));
-        mooring.wait_until_held_by(address, |holder| holder.node == *to);
-        let took = (self.watcher.now() - began).as_millis();
-        println!("  {address}: {from} to {to}, said after {took} ms");
+        let moved = self
+            .cluster
+            .mooring(&["move", &address.to_string(), "--to", to]);
+        println!("  {}", moved.expect_code(0).stdout.trim());
+        assert_eq!(mooring.wait_until_held(address).node, *to);
     }
 }
