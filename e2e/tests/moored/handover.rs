@@ -9,6 +9,9 @@ use super::{Scene, addresses};
 const RATE: u32 = 200;
 /// How many moves of each address.
 const MOVES: usize = 5;
+/// How many requests of each move may be under way on the node that the address leaves. Half a second without an answer would
+/// be ten times as many.
+const UNDER_WAY: usize = 10;
 /// How long nobody may seem to answer: the watcher asks every few milliseconds, and the machine is shared.
 const SILENCE: Duration = Duration::from_millis(500);
 
@@ -33,7 +36,11 @@ impl Scene<'_> {
             assert_eq!(story.overlaps(), [], "{story}");
             assert!(story.longest_silence() < SILENCE, "{story}");
             let failed = report.failures().len();
-            assert!(failed <= 2 * MOVES, "{report}\n{}", mooring.report());
+            assert!(
+                failed <= UNDER_WAY * MOVES,
+                "{report}\n{}",
+                mooring.report()
+            );
         }
     }
 

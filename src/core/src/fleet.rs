@@ -223,15 +223,15 @@ impl Fleet {
             output.news.push(News::Node(news));
             let told = match news {
                 liveness::News::Judged {
-                    peer, judgement, ..
-                } => match judgement.verdict {
-                    Verdict::Dead | Verdict::AgentSilent => {
+                    peer,
+                    former,
+                    judgement,
+                } => {
+                    if matches!(judgement.verdict, Verdict::Dead | Verdict::AgentSilent) {
                         self.handover.gone(peer);
-                        self.succession.gone(peer, now)
                     }
-                    Verdict::Alive => self.succession.back(peer, now),
-                    Verdict::Unknown | Verdict::Suspected => continue,
-                },
+                    self.succession.judged(peer, &former, &judgement, now)
+                }
                 liveness::News::Restarted { peer } => self.succession.restarted(peer),
                 liveness::News::HeldUp { .. } => continue,
             };

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::ipam::pool::Ownership;
-use crate::liveness::Now;
+use crate::liveness::{Judgement, Now, Reason, Verdict};
 use crate::peer::{PeerId, Term};
 
 use super::post::Post;
@@ -199,6 +199,28 @@ impl Succession {
     /// What this node really answers for.
     pub fn set_held(&mut self, held: BTreeSet<IpAddr>) {
         self.held = held;
+    }
+
+    /// A node that this one watches is judged otherwise than before.
+    pub fn judged(
+        &mut self,
+        node: PeerId,
+        former: &Judgement,
+        judgement: &Judgement,
+        now: Now,
+    ) -> Output {
+        // Two that did not hear each other may both have come to hold an address, although others saw both of them.
+        let meets = judgement.reason == Reason::Heard
+            && matches!(former.reason, Reason::NotHeardYet | Reason::HeardByWitness);
+        match judgement.verdict {
+            Verdict::Dead | Verdict::AgentSilent => self.gone(node, now),
+            Verdict::Alive if self.gone.contains_key(&node) => self.back(node, now),
+            Verdict::Alive if meets => {
+                self.tellings.insert(node, Telling::begin(now));
+                self.tell(now)
+            }
+            Verdict::Alive | Verdict::Unknown | Verdict::Suspected => Output::default(),
+        }
     }
 
     /// A node that this one watches is gone: it is dead, or its agent is. Whether it still answers for an address shows on the
@@ -425,11 +447,7 @@ impl Succession {
                 .taken
                 .filter(|taken| taken.holder != self.own || held);
         }
-        let telling = Telling {
-            left: TELLS,
-            next: now,
-        };
-        self.tellings.insert(node, telling);
+        self.tellings.insert(node, Telling::begin(now));
         self.decide()
     }
 
@@ -459,6 +477,17 @@ impl Succession {
             });
         }
         output
+    }
+}
+
+// === impl Telling ===
+
+impl Telling {
+    fn begin(now: Now) -> Self {
+        Self {
+            left: TELLS,
+            next: now,
+        }
     }
 }
 
