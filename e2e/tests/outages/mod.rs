@@ -45,8 +45,8 @@ pub(crate) fn booted(scene: &Scene<'_>) {
     let (cluster, mooring) = (scene.cluster, &scene.mooring);
     let pool = format!("externalippool/{POOL}");
     mooring.merge(&pool, &json!({"spec": {"revertive": true}}));
-    // Each is at its first choice then, and goes back to it.
-    mooring.let_pass(Duration::from_secs(5));
+    // Each is at its first choice then, and goes back to it: one that has just left it, after a minute.
+    mooring.let_pass(Duration::from_secs(65));
     let moved = address(V4);
     let first = mooring.wait_until_held(moved).node;
     let order = |request: Request| cluster.bed.order(&request).unwrap();
