@@ -6,6 +6,9 @@
     reason = "figures are for whoever runs the test by hand"
 )]
 
+#[path = "liveness/rng.rs"]
+mod rng;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -16,27 +19,12 @@ use mooring_core::ipam::pool::Ownership;
 use mooring_core::liveness::Now;
 use mooring_core::peer::{Message, PeerId};
 use mooring_core::succession::{Deed, Post};
+use rng::Rng;
 
 const STEP: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 /// For how long the wire is asked before an address is spoken for, if nobody hands it over.
 const ASKING: Duration = Duration::from_millis(500);
-
-/// A generator of numbers that look random: splitmix64.
-struct Rng(u64);
-
-impl Rng {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-
-    fn milliseconds(&mut self, end: u64) -> Duration {
-        Duration::from_millis(self.below(end))
-    }
-}
 
 /// A node: its agent, and what the agent does about addresses, without the wire's bytes.
 struct Node {
@@ -140,8 +128,8 @@ impl World {
             .filter(|id| *id != to)
             .collect();
         for node in 0..self.nodes.len() {
-            let heard = self.now + self.rng.milliseconds(400);
-            let programmed = heard + self.rng.milliseconds(800);
+            let heard = self.now + Duration::from_millis(self.rng.below(400));
+            let programmed = heard + Duration::from_millis(self.rng.below(800));
             let node = &mut self.nodes[node];
             node.plans.push((heard, self.posts.clone()));
             node.programmed.insert(self.posts[at].address, programmed);
@@ -188,7 +176,7 @@ impl World {
         for message in output.send {
             for _ in 0..=u64::from(self.rng.below(20) == 0) {
                 if self.rng.below(100) >= self.loss {
-                    let delay = STEP + self.rng.milliseconds(4);
+                    let delay = STEP + Duration::from_millis(self.rng.below(4));
                     self.mail.push((self.now + delay, message));
                 }
             }
@@ -263,7 +251,7 @@ fn an_address_goes_over_without_a_moment_of_silence_or_of_two_answers() {
         for _ in 0..3 {
             let at = world.rng.below(4) as usize;
             last.insert(world.posts[at].address, world.replan(at));
-            let pause = world.rng.milliseconds(3_000);
+            let pause = Duration::from_millis(world.rng.below(3_000));
             world.pass(pause);
         }
         world.pass(6 * SECOND);
@@ -294,7 +282,7 @@ fn whoever_dies_meanwhile_leaves_the_address_to_one_who_lives() {
         let address = world.posts[0].address;
         let from = world.posts[0].planned;
         let to = world.replan(0);
-        let pause = world.rng.milliseconds(1_500);
+        let pause = Duration::from_millis(world.rng.below(1_500));
         world.pass(pause);
         world.kill(if seed % 2 == 0 { from } else { to });
         world.pass(6 * SECOND);
