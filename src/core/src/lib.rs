@@ -7,6 +7,7 @@
 mod bytes;
 pub mod condition;
 pub mod external_ip;
+pub mod fencing;
 pub mod fleet;
 pub mod guard;
 pub mod handover;
