@@ -3,6 +3,7 @@
 mod address;
 mod addresses;
 mod follow;
+pub(crate) mod leases;
 mod node_links;
 mod pool;
 mod retry;

@@ -33,7 +33,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::agent::News;
-use crate::api::{Address, Attempts, Berths, Trouble};
+use crate::api::{Address, Attempts, Berths, Trouble, leases};
 use crate::args::Args;
 use crate::fleet::{self, Charge, Charged, Fleet, Member};
 use crate::memory::Scribe;
@@ -142,11 +142,18 @@ impl Duty {
         let (fleet, inbox) = Fleet::new()?;
         let moor = Moor::start(node, fleet.clone(), Arc::clone(&counts.frames), tell())?;
         let charged = tell();
+        let namespace = args.namespace.as_deref();
+        let namespace = namespace.unwrap_or_else(|| client.default_namespace());
+        let to_fleet = fleet.clone();
+        let leases = leases::start(client.clone(), namespace, move |asked, answer| {
+            to_fleet.order(fleet::Order::Lease(asked.address, asked.ticket, answer));
+        });
         inbox.start(
             node,
             args.peer_port,
             moor.clone(),
             counts,
+            leases,
             move |after, here| charged(Told::Charged(after, here)),
         )?;
         Ok(Self {

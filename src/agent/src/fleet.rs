@@ -4,14 +4,17 @@
 //!  duty ── Order: nodes, keys, addresses ─▶ bridge ─┬─ core::fleet::Fleet: who is gone, what this node shall have
 //!   ▲                                         │     ├─ a UDP socket: heartbeats
 //!   └───────────── Told::Charged ─────────────┤     └─ sounder: questions for nodes on the wire
-//!  moor ◀──────── Order::Want ────────────────┘
+//!  moor ◀──────── Order::Want, Permit ────────┤
 //!    └─ Order: links, what it really answers for ─▶ bridge
+//!  leases ◀────── Request ────────────────────┴─ fence: core::fencing::Fencing, for Fenced addresses
+//!    └─ Order::Lease: what the API server answered ─▶ bridge
 //! ```
 //!
 //! It waits for nobody: not for the API server, and not for the kernel where that takes long, as it does while addresses are
 //! put on links. What it has to say must come in time, or others take this node for dead.
 
 mod bridge;
+mod fence;
 mod paths;
 mod sounder;
 mod toll;
@@ -24,11 +27,13 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use mooring_core::fencing::{Answer, Request};
 use mooring_core::ipam::range::AddressRange;
 use mooring_core::mooring::Wanted;
 use mooring_core::peer::{Keys, PeerId};
 use mooring_core::succession::{Claim, Post};
 use mooring_kernel::Waker;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::metrics::Counts;
 use crate::moor::{Moor, SegmentLink};
@@ -52,11 +57,24 @@ pub(crate) enum Order {
     /// What an earlier process of this node had taken over. Comes after the first [`Order::Charges`].
     Restore(Vec<Claim>),
     /// What this node really answers for.
-    Held(BTreeSet<IpAddr>),
+    Held(Held),
     /// What it could answer for at once, of what another node hands over.
     Ready(BTreeSet<IpAddr>),
     /// What connects this node to others.
     Links(Vec<Reach>),
+    /// What the API server answered about the Lease of an address, to the request with this ticket.
+    Lease(IpAddr, u64, Answer),
+}
+
+/// What this node really answers for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Held {
+    /// The addresses.
+    pub addresses: BTreeSet<IpAddr>,
+    /// What it cannot answer for, as its interface is down, for one.
+    pub hindered: BTreeSet<IpAddr>,
+    /// The turn of the [permits](mooring_core::fencing::Permits) that it goes by.
+    pub turn: u64,
 }
 
 /// A node, as far as it can be talked to.
@@ -159,6 +177,7 @@ impl Inbox {
         port: u16,
         moor: Moor,
         counts: &Counts,
+        leases: UnboundedSender<Request>,
         tell: impl FnMut(u64, Vec<Charged>) + Send + 'static,
     ) -> Result<()> {
         let socket = bind(port)?;
@@ -169,6 +188,7 @@ impl Inbox {
             socket,
             moor,
             Arc::clone(&counts.datagrams),
+            leases,
             tell,
         );
         thread::Builder::new()

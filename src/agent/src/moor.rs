@@ -25,6 +25,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use anyhow::{Context, Result};
+use mooring_core::fencing::Permits;
 use mooring_core::mooring::{Node, Now, ProxyState, Sighting, Standing, Wanted};
 use mooring_core::node::NodeReport;
 use mooring_core::wire::Mac;
@@ -46,6 +47,8 @@ const PRIORITY: u8 = 10;
 pub(crate) enum Order {
     /// All that this node shall answer for.
     Want(Vec<Wanted>),
+    /// Until when it may answer for what of the Fenced of them.
+    Permit(Permits),
     /// What the node is like, and the interfaces of its default routes.
     Node(Box<NodeReport>, Vec<String>),
     /// What the service proxy forwards.

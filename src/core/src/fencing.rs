@@ -43,7 +43,10 @@ mod lease;
 mod machine;
 mod standing;
 
+use std::net::IpAddr;
 use std::time::Duration;
+
+use crate::ipam::object_name;
 
 pub use machine::{Answer, Call, Fencing, Permits, Record, Request, Seen};
 pub use standing::Standing;
@@ -66,6 +69,11 @@ const RETRY: Duration = Duration::from_millis(250);
 const LOOK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// How long a node that hears no other leaves a free Lease to those who may hear each other.
 const DEFER: Duration = Duration::from_secs(5);
+
+/// The name of the Lease of an address.
+pub fn lease_name(address: IpAddr) -> String {
+    format!("fenced-{}", object_name::of(address))
+}
 
 // A holder whose clock is 1 % slow is silent before another whose clock is 1 % fast takes over.
 const _: () = {

@@ -206,6 +206,11 @@ impl Fleet {
         self.liveness.judgement(peer)
     }
 
+    /// Whether nothing came from anybody for a second, although there are others, and something came before.
+    pub fn hears_nobody(&self, now: Now) -> bool {
+        self.liveness.hears_nobody(now)
+    }
+
     /// For how long nothing came from a node that this one watches, if anything ever did.
     pub fn silence(&self, peer: PeerId, now: Now) -> Option<Duration> {
         self.liveness.silence(peer, now)

@@ -88,6 +88,7 @@ fn holding() -> State {
         since: Duration::from_secs(90),
         took: Duration::from_millis(2_500),
         claimed_by: None,
+        fenced: false,
         exposed: None,
     })
 }

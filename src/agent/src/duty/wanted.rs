@@ -38,6 +38,7 @@ pub(super) fn charges(addresses: &[Arc<Address>], pools: &[Pool]) -> Vec<Charge>
                     interfaces: pool.interfaces,
                     ports: pool.ports,
                     ping: pool.ping,
+                    ownership: pool.ownership,
                     arrival: Arrival::Planned,
                 },
             })

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::TryRecvError;
 use std::time::Duration;
 
+use mooring_core::fencing::Request;
 use mooring_core::fleet::{self, News, Output};
 use mooring_core::handover::{self, Passage};
 use mooring_core::liveness::{self, Now, Verdict};
@@ -15,8 +16,10 @@ use mooring_core::mooring::{Arrival, Wanted};
 use mooring_core::peer::{Keys, LENGTH, Message, PeerId};
 use mooring_core::succession::{self, Claim};
 use mooring_kernel::{boot_time, wait_for};
+use tokio::sync::mpsc::UnboundedSender;
 use tracing::{debug, info, warn};
 
+use super::fence::Fence;
 use super::paths::{Path, paths};
 use super::sounder::Sounder;
 use super::{Charge, Charged, Inbox, Member, Order, Reach, Taken, Toll};
@@ -36,6 +39,7 @@ pub(super) struct Bridge<T> {
     moor: Moor,
     toll: Arc<Toll>,
     tell: T,
+    fence: Fence,
     fleet: fleet::Fleet,
     /// Without keys nothing is said, nothing heard, and nobody judged.
     keys: Option<Keys>,
@@ -62,6 +66,7 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
         socket: UdpSocket,
         moor: Moor,
         toll: Arc<Toll>,
+        leases: UnboundedSender<Request>,
         tell: T,
     ) -> Self {
         let own = PeerId::of(node);
@@ -74,6 +79,7 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
             moor,
             toll,
             tell,
+            fence: Fence::new(node, leases),
             fleet: fleet::Fleet::new(own, seed(), boot_time()),
             keys: None,
             members: Vec::new(),
@@ -111,6 +117,8 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
                 self.carry_out(output, now);
                 self.sounder.rest(now);
             }
+            let alone = self.fleet.hears_nobody(now);
+            self.fence.go_on(alone, &self.moor, self.now());
             self.listen();
         }
     }
@@ -142,8 +150,15 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
                 self.carry_out(output, now);
             }
             Order::Held(held) => {
-                let output = self.fleet.set_held(held, now);
+                let hindered = self.fence.heeded(&held);
+                let output = self.fleet.set_held(held.addresses, now);
                 self.carry_out(output, now);
+                if hindered {
+                    self.order();
+                }
+            }
+            Order::Lease(address, ticket, answer) => {
+                self.fence.answered(address, ticket, answer, now);
             }
             Order::Ready(ready) => {
                 let output = self.fleet.set_ready(ready, now);
@@ -184,10 +199,9 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
 
     /// Waits until something comes or something is due, and takes it in.
     fn listen(&mut self) {
-        let patience = match self.keys {
-            Some(_) => self.fleet.next().saturating_sub(self.now()).min(REST),
-            None => REST,
-        };
+        let next = self.keys.as_ref().map(|_| self.fleet.next());
+        let next = next.into_iter().chain(self.fence.next()).min();
+        let patience = next.map_or(REST, |next| next.saturating_sub(self.now()).min(REST));
         let mut sources = vec![self.socket.as_fd()];
         sources.extend(self.sounder.sources());
         let ready = match wait_for(&sources, &self.inbox.waker, patience) {
@@ -359,6 +373,7 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
                 Some(Wanted { arrival, ..wanted })
             })
             .collect();
+        self.fence.want(&wanted, self.now());
         if self.ordered.as_ref() != Some(&wanted) {
             self.moor.order(moor::Order::Want(wanted.clone()));
         }

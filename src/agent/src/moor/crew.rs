@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mooring_core::liveness::PERIOD;
 use mooring_core::mooring::{
-    Moorings, Node, Now, Orders, ProxyState, Sighting, Standing, Uplink, Wanted, Watch, Witness,
-    Words, open_ports, segment,
+    Moorings, Node, Now, Orders, ProxyState, Sighting, Standing, State, Uplink, Wanted, Watch,
+    Witness, Words, open_ports, segment,
 };
 use mooring_core::node::NodeReport;
 use mooring_core::proxy_mode::LiveMode;
 use mooring_core::wire::Mac;
-use mooring_kernel::{LinuxHost, Waker};
+use mooring_kernel::{LinuxHost, Waker, boot_time};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
@@ -22,7 +22,7 @@ use super::hull::{self, Hull};
 use super::lookout::Question;
 use super::segments::{Overheard, Segments};
 use super::{Farewell, Moored, Order, SegmentLink, Tally, Told};
-use crate::fleet::{self, Fleet, Reach};
+use crate::fleet::{self, Fleet, Held, Reach};
 
 /// Addresses on links are compared with what shall be so often when nothing tells of a change: they are renewed then.
 const CHECK: Duration = Duration::from_secs(5);
@@ -35,7 +35,6 @@ const GAP: Duration = Duration::from_millis(5);
 
 /// The thread.
 pub(super) struct Crew<T> {
-    began: Instant,
     inbox: Receiver<Order>,
     waker: Waker,
     lookout: Sender<Question>,
@@ -64,7 +63,9 @@ pub(super) struct Crew<T> {
     exposed: Option<String>,
     told: Vec<Standing>,
     /// What it answers for, as the fleet was told last.
-    held: BTreeSet<IpAddr>,
+    held: Held,
+    /// By which permits it goes.
+    turn: u64,
     /// The same, of what it could answer for at once.
     ready: BTreeSet<IpAddr>,
 }
@@ -80,7 +81,6 @@ impl<T: FnMut(Told)> Crew<T> {
         tell: T,
     ) -> Self {
         Self {
-            began: Instant::now(),
             inbox,
             waker,
             lookout,
@@ -106,13 +106,15 @@ impl<T: FnMut(Told)> Crew<T> {
             asked: None,
             exposed: None,
             told: Vec::new(),
-            held: BTreeSet::new(),
+            held: Held::default(),
+            turn: 0,
             ready: BTreeSet::new(),
         }
     }
 
     fn now(&self) -> Now {
-        self.began.elapsed()
+        // As the thread that holds Leases tells the time: it goes on while the machine sleeps.
+        boot_time()
     }
 
     /// Goes on until it is told to end, or nobody is left to tell it anything.
@@ -138,6 +140,13 @@ impl<T: FnMut(Told)> Crew<T> {
                 let deadlines = [self.moorings.deadline(), self.witness.deadline()];
                 due = deadlines.into_iter().flatten().fold(self.check, Now::min);
                 due = due.max(rested);
+            }
+            let lapsed = self.moorings.lapsed(self.now());
+            if !lapsed.is_empty() {
+                // Before anything is answered, and before anything that takes long.
+                self.segments.silence(&|address| !lapsed.contains(address));
+                ordered = true;
+                continue;
             }
             let mut patience = due.saturating_sub(now);
             if self.segments.answers() {
@@ -176,6 +185,10 @@ impl<T: FnMut(Told)> Crew<T> {
                 }
                 self.wanted = Some(wanted);
                 self.check = now;
+            }
+            Order::Permit(permits) => {
+                self.turn = permits.turn;
+                self.moorings.permit(permits);
             }
             Order::Node(report, default_routes) => {
                 let first = self.report.is_none();
@@ -239,11 +252,11 @@ impl<T: FnMut(Told)> Crew<T> {
     fn look_out(&mut self) {
         let node_of = |mac: Mac| self.peers.get(&mac).map(String::as_str);
         let is_right = |seen: &Sighting| seen.is_right(node_of);
-        let (ask, seen) = self.witness.tick(self.began.elapsed(), is_right);
+        let (ask, seen) = self.witness.tick(boot_time(), is_right);
         for sending in &ask {
             // Whoever could not ask knows nothing.
             if !self.segments.say(sending) {
-                self.witness.give_up(sending.address, self.began.elapsed());
+                self.witness.give_up(sending.address, boot_time());
             }
         }
         for sighting in seen {
@@ -284,18 +297,30 @@ impl<T: FnMut(Told)> Crew<T> {
         if standings != self.told {
             log_changes(&self.told, &standings);
             self.told.clone_from(&standings);
-            let held = standings.iter().filter(|one| one.holding().is_some());
-            let held: BTreeSet<IpAddr> = held.map(|one| one.address).collect();
-            if held != self.held {
-                self.fleet.order(fleet::Order::Held(held.clone()));
-                self.held = held;
-            }
             let (node, at) = (self.node.clone(), self.now());
             (self.tell)(Told::Moored(Moored {
                 node,
                 at,
                 standings,
             }));
+        }
+        self.tell_held();
+    }
+
+    /// Tells the fleet what it answers for, and by which permits.
+    fn tell_held(&mut self) {
+        let of = |is_so: fn(&Standing) -> bool| {
+            let so = self.told.iter().filter(|standing| is_so(standing));
+            so.map(|standing| standing.address).collect()
+        };
+        let held = Held {
+            addresses: of(|standing| standing.holding().is_some()),
+            hindered: of(|standing| matches!(standing.state, State::Hindered(_))),
+            turn: self.turn,
+        };
+        if held != self.held {
+            self.fleet.order(fleet::Order::Held(held.clone()));
+            self.held = held;
         }
     }
 
@@ -375,8 +400,11 @@ impl<T: FnMut(Told)> Crew<T> {
         for (address, why) in &failed {
             self.moorings.fail(*address, why.clone(), now);
         }
+        // What was done to links may have taken long.
+        let lapsed = self.moorings.lapsed(self.now());
         for sending in &orders.send {
-            if failed.contains_key(&sending.address) || self.segments.say(sending) {
+            let over = sending.words == Words::Announce && lapsed.contains(&sending.address);
+            if over || failed.contains_key(&sending.address) || self.segments.say(sending) {
                 continue;
             }
             // Silence after a question that nobody heard is none.

@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use mooring_core::ipam::pool::{Bind, Ping, Ports};
+use mooring_core::ipam::pool::{Bind, Ownership, Ping, Ports};
 use mooring_core::ipam::service::{Protocol, ServicePort};
 use mooring_core::kube_proxy::snapshot::ObjectName;
 use mooring_core::mooring::{Served, State};
@@ -17,6 +17,7 @@ use nix::sched::{CloneFlags, unshare};
 use super::*;
 
 mod death;
+mod fenced;
 mod links;
 mod quay;
 mod relief;
@@ -62,6 +63,7 @@ fn wanted(address: IpAddr) -> Wanted {
         interfaces: Vec::new(),
         ports: Ports::ServiceOnly,
         ping: Ping::Allow,
+        ownership: Ownership::Available,
         arrival: mooring_core::mooring::Arrival::Planned,
     }
 }

@@ -27,6 +27,8 @@ pub struct Permits {
     pub turn: u64,
     /// By this node's clock.
     pub until: BTreeMap<IpAddr, Now>,
+    /// Why not, of the others that it wants.
+    pub why_not: BTreeMap<IpAddr, Standing>,
 }
 
 /// Something to be asked of the API server.
@@ -178,12 +180,19 @@ impl Fencing {
     }
 
     /// Until when this node may answer for what.
-    pub fn permits(&self) -> Permits {
+    pub fn permits(&self, now: Now) -> Permits {
         let leases = self.leases.iter();
+        let standings = leases.clone().filter_map(|(address, lease)| {
+            let standing = lease.standing(&self.own, now)?;
+            Some((*address, standing))
+        });
         Permits {
             turn: self.turn,
             until: leases
                 .filter_map(|(address, lease)| Some((*address, lease.permit()?)))
+                .collect(),
+            why_not: standings
+                .filter(|(_, standing)| *standing != Standing::Held)
                 .collect(),
         }
     }

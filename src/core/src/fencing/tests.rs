@@ -62,7 +62,7 @@ fn holding() -> Fencing {
 }
 
 fn until(fencing: &Fencing) -> Option<Now> {
-    fencing.permits().until.get(&ip()).copied()
+    fencing.permits(START).until.get(&ip()).copied()
 }
 
 #[test]
@@ -133,9 +133,9 @@ fn another_holder_is_waited_for_since_its_renewal_was_first_seen() {
 #[test]
 fn a_lease_is_released_once_whoever_answers_has_said_that_it_does_not() {
     let mut fencing = holding();
-    let held = fencing.permits().turn;
+    let held = fencing.permits(START).turn;
     fencing.want(&BTreeSet::new(), START + MOMENT);
-    let permits = fencing.permits();
+    let permits = fencing.permits(START);
     assert!(permits.until.is_empty() && permits.turn > held);
     assert_eq!(fencing.tick(START + MOMENT), []);
     // It has not heard of it yet.

@@ -144,6 +144,8 @@ reasons! {
             ProxyNotProgrammed,
             /// another host still answers for it; nobody else speaks before that one is silent
             AnsweredElsewhere,
+            /// it is of a pool with `ownership: Fenced`, and its node does not hold its Lease; the message says why not
+            NoLease,
             /// its node could not take it; the message says why not
             Failed,
             /// no Service has it any more; it rests before somebody else gets it
@@ -216,6 +218,7 @@ impl AnnouncedReason {
             | Self::OutsideNodeSubnet
             | Self::ProxyNotProgrammed
             | Self::AnsweredElsewhere
+            | Self::NoLease
             | Self::Failed => Speaker::Agent,
             Self::WaitingForSafety
             | Self::NoEligibleNode

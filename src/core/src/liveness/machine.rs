@@ -57,6 +57,9 @@ struct Watched {
     witnesses: Vec<PeerId>,
 }
 
+/// A node that hears nobody for so long is alone.
+const ALONE: Duration = Duration::from_secs(1);
+
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Output {
@@ -156,6 +159,12 @@ impl Liveness {
     /// What is thought of a node; `None` if others watch it.
     pub fn judgement(&self, peer: PeerId) -> Option<Judgement> {
         Some(self.subjects.get(&peer)?.subject.judgement)
+    }
+
+    /// Whether nothing came from anybody for a second, although there are others, and something came before.
+    pub fn hears_nobody(&self, now: Now) -> bool {
+        let heard = self.heard_anybody.filter(|_| self.members.len() > 1);
+        heard.is_some_and(|heard| heard + ALONE <= now)
     }
 
     /// For how long nothing came from a node that this one watches, if anything ever did.

@@ -14,7 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::ipam::pool::Ports;
+use crate::fencing::{self, Permits};
+use crate::ipam::pool::{Ownership, Ports};
 use crate::proxy_mode::LiveMode;
 use crate::wire::Mac;
 
@@ -57,6 +58,8 @@ pub struct Moorings {
     berthed: BTreeMap<IpAddr, Mooring>,
     purse: Purse,
     exposed: Option<String>,
+    /// Of Fenced addresses.
+    permits: Permits,
 }
 
 /// One address.
@@ -173,6 +176,25 @@ impl Moorings {
         self.proxy = proxy;
     }
 
+    /// Until when which Fenced addresses may be answered for.
+    pub fn permit(&mut self, permits: Permits) {
+        self.permits = permits;
+    }
+
+    /// What is held and may not be any more, as the time of its permit is over: it may not be answered for, not even before
+    /// [`Self::tick`] says so.
+    pub fn lapsed(&self, now: Now) -> BTreeSet<IpAddr> {
+        let over = self
+            .permits
+            .until
+            .iter()
+            .filter(|(_, until)| **until <= now);
+        let held = |address: &IpAddr| self.berthed.get(address).is_some_and(Mooring::is_held);
+        let held = over.map(|(address, _)| *address).filter(held);
+        held.filter(|address| self.berthed[address].wanted.ownership == Ownership::Fenced)
+            .collect()
+    }
+
     /// These addresses of ours stand on uplinks already, from an agent before this one: the node has never stopped answering
     /// for them, so that nobody has to be asked.
     pub fn adopt<'a>(&mut self, standing: impl IntoIterator<Item = (IpAddr, &'a str)>, now: Now) {
@@ -181,6 +203,7 @@ impl Moorings {
                 continue;
             };
             let here = matches!(&mooring.berth, Ok(berth) if berth.interface == interface);
+            let here = here && mooring.may(&self.permits, now);
             if here && !matches!(mooring.progress, Progress::Holding { .. }) {
                 mooring.hold(now);
             }
@@ -301,7 +324,9 @@ impl Moorings {
         let held = self.berthed.values().filter_map(|mooring| {
             let berth = mooring.berth.as_ref().ok()?;
             let held = matches!(mooring.progress, Progress::Holding { .. });
-            let may = super::berth::may_stand_in(berth, &self.node, mooring.wanted.address);
+            // Nobody would renew its Lease.
+            let may = mooring.wanted.ownership != Ownership::Fenced
+                && super::berth::may_stand_in(berth, &self.node, mooring.wanted.address);
             (held && may).then(|| (mooring.wanted.address, berth.interface.clone()))
         });
         held.collect()
@@ -311,7 +336,8 @@ impl Moorings {
     pub fn tick(&mut self, now: Now) -> Orders {
         let mut orders = Orders::default();
         for mooring in self.berthed.values_mut() {
-            mooring.go_on(&self.proxy, now, &mut orders.send);
+            mooring.lapse(&self.permits, now);
+            mooring.go_on(&self.proxy, &self.permits, now, &mut orders.send);
             if let (Ok(berth), Progress::Holding { .. }) = (&mooring.berth, &mooring.progress) {
                 mooring.order(berth, &mut orders);
             }
@@ -323,14 +349,15 @@ impl Moorings {
     /// When [`Self::tick`] has to be called next if nothing happens.
     pub fn deadline(&self) -> Option<Now> {
         let all = self.berthed.values();
-        all.filter_map(|mooring| mooring.deadline(&self.purse))
+        all.filter_map(|mooring| mooring.deadline(&self.purse, &self.permits))
             .min()
     }
 
     /// How it stands with each address.
     pub fn standings(&self, now: Now) -> impl Iterator<Item = Standing> + '_ {
         let all = self.berthed.values();
-        all.map(move |mooring| mooring.standing(&self.proxy, self.exposed.as_deref(), now))
+        let permits = &self.permits;
+        all.map(move |mooring| mooring.standing(&self.proxy, permits, self.exposed.as_deref(), now))
     }
 
     /// Announces what is due, as far as the budget goes.
@@ -410,7 +437,7 @@ impl Mooring {
         }
     }
 
-    fn go_on(&mut self, proxy: &ProxyState, now: Now, send: &mut Vec<Sending>) {
+    fn go_on(&mut self, proxy: &ProxyState, permits: &Permits, now: Now, send: &mut Vec<Sending>) {
         let Ok(berth) = &self.berth else { return };
         match &mut self.progress {
             Progress::Asking { asked, next, haste } if *next <= now => {
@@ -433,12 +460,13 @@ impl Mooring {
         }
         if let Progress::Silent { at } = self.progress
             && self.is_ready(proxy)
+            && self.may(permits, now)
         {
             if now <= at + SILENCE_LASTS {
                 self.hold(now);
             } else {
                 self.progress = Progress::begin(now, Arrival::Planned);
-                self.go_on(proxy, now, send);
+                self.go_on(proxy, permits, now, send);
             }
         }
     }
@@ -456,6 +484,24 @@ impl Mooring {
             next: now + ASK_GAP,
             haste: false,
         };
+    }
+
+    fn is_held(&self) -> bool {
+        matches!(self.progress, Progress::Holding { .. })
+    }
+
+    /// Whether its Lease lets the node answer, if it needs one.
+    fn may(&self, permits: &Permits, now: Now) -> bool {
+        let until = permits.until.get(&self.wanted.address);
+        self.wanted.ownership != Ownership::Fenced || until.is_some_and(|until| now < *until)
+    }
+
+    /// Lets go of what may not be held any more.
+    fn lapse(&mut self, permits: &Permits, now: Now) {
+        if self.is_held() && !self.may(permits, now) {
+            self.begun = now;
+            self.progress = Progress::begin(now, Arrival::Planned);
+        }
     }
 
     fn is_ready(&self, proxy: &ProxyState) -> bool {
@@ -498,18 +544,30 @@ impl Mooring {
         Some((schedule, sending))
     }
 
-    fn deadline(&self, purse: &Purse) -> Option<Now> {
+    fn deadline(&self, purse: &Purse, permits: &Permits) -> Option<Now> {
         self.berth.as_ref().ok()?;
         match &self.progress {
             Progress::Asking { next, .. }
             | Progress::Elsewhere { next, .. }
             | Progress::Failed { next, .. } => Some(*next),
             Progress::Awaiting | Progress::Silent { .. } => None,
-            Progress::Holding { schedule, .. } => Some(purse.payable(schedule)),
+            Progress::Holding { schedule, .. } => {
+                let fenced = self.wanted.ownership == Ownership::Fenced;
+                let until = permits.until.get(&self.wanted.address).filter(|_| fenced);
+                let due = purse.payable(schedule);
+                Some(until.map_or(due, |until| due.min(*until)))
+            }
         }
     }
 
-    fn standing(&self, proxy: &ProxyState, exposed: Option<&str>, now: Now) -> Standing {
+    fn standing(
+        &self,
+        proxy: &ProxyState,
+        permits: &Permits,
+        exposed: Option<&str>,
+        now: Now,
+    ) -> Standing {
+        let fenced = self.wanted.ownership == Ownership::Fenced;
         let state = match (&self.berth, &self.progress) {
             (Err(hindrance), _) => State::Hindered(hindrance.clone()),
             (Ok(_), Progress::Elsewhere { mac, .. }) => State::Elsewhere { mac: *mac },
@@ -522,6 +580,7 @@ impl Mooring {
                 claimed_by: claim
                     .filter(|claim| now < claim.last + CONFLICT_LASTS)
                     .map(|claim| claim.mac),
+                fenced,
                 exposed: exposed
                     .filter(|_| {
                         berth.method == Method::Uplink && self.wanted.ports == Ports::ServiceOnly
@@ -529,6 +588,11 @@ impl Mooring {
                     .map(str::to_owned),
             }),
             (Ok(_), Progress::Asking { .. } | Progress::Awaiting) => State::Asking,
+            (Ok(_), Progress::Silent { .. }) if self.is_ready(proxy) && !self.may(permits, now) => {
+                let why = permits.why_not.get(&self.wanted.address);
+                let why = why.cloned().unwrap_or(fencing::Standing::Unread);
+                State::NoLease { why }
+            }
             (Ok(_), Progress::Silent { .. }) => match &proxy.programmed {
                 Programmed::Failed(why) => State::ProxyUnread { why: why.clone() },
                 Programmed::NotRead => State::Asking,

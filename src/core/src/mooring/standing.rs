@@ -1,6 +1,7 @@
 //! How it stands with an address, and what is said about that.
 
 use crate::condition::Condition;
+use crate::fencing::{self, lease_name};
 use crate::ipam::reason::{AnnouncedReason, ConflictReason};
 use crate::ipam::service::ServicePort;
 use crate::kube_proxy::snapshot::ObjectName;
@@ -51,6 +52,11 @@ pub enum State {
         /// Why.
         why: String,
     },
+    /// The address is Fenced, and the node does not hold its Lease.
+    NoLease {
+        /// Why not.
+        why: fencing::Standing,
+    },
     /// It tried, and could not.
     Failed {
         /// Why.
@@ -73,6 +79,8 @@ pub struct Holding {
     pub took: Now,
     /// Who else says that it has the address.
     pub claimed_by: Option<Mac>,
+    /// It may do so only while it holds the address's Lease.
+    pub fenced: bool,
     /// Why the node's own listeners can be reached on the address, although its pool does not want that.
     pub exposed: Option<String>,
 }
@@ -132,6 +140,14 @@ impl Standing {
                      forwards it, so it is not taken: {why}."
                 ),
             ),
+            State::NoLease { why } => Condition::new(
+                AnnouncedReason::NoLease,
+                format!(
+                    "Node {name} is to have {address}, which is Fenced: nobody answers for it without its Lease, {lease} in \
+                     Mooring's namespace. The node does not, as {why}.",
+                    lease = lease_name(address),
+                ),
+            ),
             State::Failed { why } => Condition::new(
                 AnnouncedReason::Failed,
                 format!(
@@ -148,7 +164,7 @@ impl Standing {
         let mac = match &self.state {
             State::Elsewhere { mac } => Some(mac),
             State::Holding(holding) => holding.claimed_by.as_ref(),
-            State::NotProgrammed { .. } | State::NotHealthy { .. } => None,
+            State::NotProgrammed { .. } | State::NotHealthy { .. } | State::NoLease { .. } => None,
             _ => return None,
         };
         let Some(mac) = mac else {
@@ -191,8 +207,16 @@ impl Holding {
                  reached on this one, too, as its ports could not be closed: {why}"
             )
         });
-        let answers =
-            format!("Node {name} answers for {address} on {interface}{mac}: {how}{exposed}");
+        let fenced = match self.fenced {
+            true => format!(
+                ". It is Fenced: the node answers only while it holds the Lease {}",
+                lease_name(address)
+            ),
+            false => String::new(),
+        };
+        let answers = format!(
+            "Node {name} answers for {address} on {interface}{mac}: {how}{fenced}{exposed}"
+        );
         if !self.berth.outside {
             return Condition::new(AnnouncedReason::Announced, format!("{answers}."));
         }

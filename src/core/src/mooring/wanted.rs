@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ipam::pool::{Bind, Ping, Ports};
+use crate::ipam::pool::{Bind, Ownership, Ping, Ports};
 use crate::ipam::range::AddressRange;
 use crate::ipam::service::{Protocol, ServicePort};
 use crate::kube_proxy::snapshot::ObjectName;
@@ -27,6 +27,8 @@ pub struct Wanted {
     pub ports: Ports,
     /// `ping` of its pool.
     pub ping: Ping,
+    /// `ownership` of its pool. One that is [`Ownership::Fenced`] is held only while [permitted](super::Moorings::permit).
+    pub ownership: Ownership,
     /// How it comes to this node.
     pub arrival: Arrival,
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::ipam::pool::Ownership;
 use crate::liveness::{Judgement, Now, Reason, Verdict};
 use crate::peer::{PeerId, Term};
 
@@ -456,11 +455,7 @@ impl Succession {
         let mut output = Output::default();
         for manned in self.posts.values_mut() {
             let holder = manned.holder();
-            let fenced = manned.post.ownership == Ownership::Fenced;
-            if fenced
-                || !self.gone.contains_key(&holder)
-                || manned.heir(&self.gone) != Some(self.own)
-            {
+            if !self.gone.contains_key(&holder) || manned.heir(&self.gone) != Some(self.own) {
                 continue;
             }
             let term = manned.term().next();

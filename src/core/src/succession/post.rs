@@ -16,7 +16,8 @@ pub struct Post {
     pub planned: PeerId,
     /// Those that may have it instead, the first choice first.
     pub heirs: Vec<PeerId>,
-    /// `ownership` of its pool. A [`Ownership::Fenced`] address is not taken over here: that needs its Lease.
+    /// `ownership` of its pool. Who shall have a [`Ownership::Fenced`] address may not before it has
+    /// its Lease: see [`crate::fencing`].
     pub ownership: Ownership,
 }
 

@@ -268,6 +268,15 @@ impl World {
         Time::from_micros(500 + self.rng.below(most))
     }
 
+    /// Between two threads of a node: one may be busy.
+    fn pause(&mut self) -> Time {
+        let most = match self.rng.below(10) {
+            0 => 300_000,
+            _ => 5_000,
+        };
+        Time::from_micros(self.rng.below(most))
+    }
+
     fn is_lost(&mut self, at: usize) -> bool {
         let lost = self.rng.below(1_000) < self.weather.loss;
         let lost = lost || self.nodes[at].cut_off || self.server_down;
@@ -314,13 +323,13 @@ impl World {
         node.fencing.want(&node.wanted, local);
         node.fencing.isolate(node.isolated, local);
         let requests = node.fencing.tick(local);
-        let permits = node.fencing.permits();
-        let changed = permits != node.permits;
+        let permits = node.fencing.permits(local);
+        let changed = (permits.turn, &permits.until) != (node.permits.turn, &node.permits.until);
         node.permits = permits.clone();
         let next = node.fencing.next().map(|next| node.real(next));
         if changed {
             let until = permits.until.into_iter().collect();
-            let delay = Time::from_micros(self.rng.below(5_000));
+            let delay = self.pause();
             // What was said before comes before.
             let before = self.nodes[at].busy(&self.events, at);
             let delay = delay.max(before.saturating_sub(self.now));
@@ -378,7 +387,7 @@ impl World {
         }
         let held = answers.keys().copied().collect();
         self.nodes[at].answers = answers;
-        let delay = Time::from_micros(self.rng.below(20_000));
+        let delay = self.pause();
         self.at(delay, at, Event::Heeded(process, turn, held));
     }
 

@@ -150,6 +150,25 @@ impl Quay {
         self.moor.order(Order::Want(wanted.collect()));
     }
 
+    /// The same, and it needs a permit for each.
+    pub(super) fn want_fenced(&mut self, addresses: &[IpAddr]) {
+        self.wanted = addresses.to_vec();
+        let wanted = addresses.iter().map(|address| Wanted {
+            ownership: Ownership::Fenced,
+            ..wanted(*address)
+        });
+        self.moor.order(Order::Want(wanted.collect()));
+    }
+
+    /// Lets it answer for these until then.
+    pub(super) fn permit(&self, addresses: &[IpAddr], until: Now) {
+        let until = addresses.iter().map(|address| (*address, until));
+        self.moor.order(Order::Permit(Permits {
+            until: until.collect(),
+            ..Permits::default()
+        }));
+    }
+
     /// Waits until all that is wanted is held. That the service proxy forwards it is only said to be so.
     pub(super) fn hold(&mut self) {
         self.hold_by(|_| true);

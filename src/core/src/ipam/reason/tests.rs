@@ -13,6 +13,7 @@ fn every_reason_of_announced_is_one_partys_but_that_a_node_is_waited_for() {
             ConditionStatus::False => match reason {
                 AnnouncedReason::ProxyNotProgrammed
                 | AnnouncedReason::AnsweredElsewhere
+                | AnnouncedReason::NoLease
                 | AnnouncedReason::Failed => Speaker::Agent,
                 _ => Speaker::Operator,
             },

@@ -36,6 +36,7 @@ fn wanted(address: &str, bind: Bind) -> Wanted {
         interfaces: Vec::new(),
         ports: Ports::default(),
         ping: Ping::default(),
+        ownership: Ownership::Available,
         arrival: Arrival::Planned,
     }
 }

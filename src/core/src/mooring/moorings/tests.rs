@@ -6,6 +6,8 @@ use crate::kube_proxy::snapshot::ObjectName;
 use crate::mooring::{Path, Served, Target, Uplink};
 use crate::proxy_mode::LiveMode;
 
+mod fenced;
+
 const ADDRESS: &str = "10.77.0.200";
 const OWN: Mac = Mac([0x52, 0x54, 0, 0x77, 0, 0x0b]);
 const OTHER: Mac = Mac([0x52, 0x54, 0, 0x77, 0, 0x0c]);
@@ -40,6 +42,7 @@ fn wanted(text: &str) -> Wanted {
         interfaces: Vec::new(),
         ports: Ports::default(),
         ping: Ping::default(),
+        ownership: Ownership::Available,
         arrival: Arrival::Planned,
     }
 }

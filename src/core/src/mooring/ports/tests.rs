@@ -28,6 +28,7 @@ fn wanted(text: &str, ports: Ports, services: &[(&str, &[ServicePort])]) -> Want
         interfaces: Vec::new(),
         ports,
         ping: Ping::Allow,
+        ownership: crate::ipam::pool::Ownership::Available,
         arrival: Arrival::Planned,
     }
 }
@@ -65,6 +66,7 @@ fn echo_requests_are_as_the_pool_of_each_address_says() {
     let services: &[(&str, &[ServicePort])] = &[("web", &[http])];
     let silent = Wanted {
         ping: Ping::Deny,
+        ownership: crate::ipam::pool::Ownership::Available,
         ..wanted("10.77.0.100", Ports::ServiceOnly, services)
     };
     let wanted = [silent, wanted("10.77.0.101", Ports::ServiceOnly, services)];
@@ -80,6 +82,7 @@ fn what_is_not_on_an_uplink_or_shall_be_open_is_left_alone() {
     let all = Wanted {
         // Where all is open, this is, too.
         ping: Ping::Deny,
+        ownership: crate::ipam::pool::Ownership::Available,
         ..wanted("10.77.0.100", Ports::All, &[("web", &[http])])
     };
     let wanted = [

@@ -35,6 +35,7 @@ fn holding(outside: bool) -> Standing {
             since: Now::ZERO,
             took: Now::ZERO,
             claimed_by: None,
+            fenced: false,
             exposed: None,
         }),
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ipam::pool::Ownership;
 
 const MS: Duration = Duration::from_millis(1);
 const START: Now = Duration::from_secs(7);
@@ -90,13 +91,16 @@ fn the_first_heir_that_is_there_takes_over_and_nobody_else() {
 }
 
 #[test]
-fn a_fenced_address_is_not_taken_over() {
+fn a_fenced_address_falls_to_an_heir_as_any_other_and_its_lease_lets_it_answer() {
     let mut b = Succession::new(B);
     b.set_posts([Post {
         ownership: Ownership::Fenced,
         ..post(1, [A, B, C])
     }]);
-    assert_eq!(b.gone(A, START), Output::default());
+    b.gone(A, START);
+    assert_eq!(deed(&b), Some(Deed::TookOver { from: A }));
+    // It never got the Lease, as A goes on to renew it.
+    b.back(A, START);
     assert_eq!(deed(&b), None);
 }
 
