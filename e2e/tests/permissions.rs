@@ -74,6 +74,7 @@ fn mooring_may_do_what_the_readme_says_and_no_more() {
     the_operator_makes_no_secret_but_its_own(&bed);
     external_ips_are_the_operators(&bed);
     an_agent_has_addresses_for_its_own_node_only(&bed);
+    an_agent_holds_leases_for_its_own_node_only(&bed);
     the_operator_keeps_the_keys_of_agents(&bed);
     bed.down().unwrap();
 }
@@ -204,6 +205,9 @@ fn agents_write_their_report_and_statuses_of_addresses_only(agent: &Permissions)
         ("", "create", "nodeproxystates.mooring.dev"),
         ("", "patch", "externalips.mooring.dev/status"),
         ("", "patch", "nodeproxystates.mooring.dev/status"),
+        // The policy narrows these to those of Fenced addresses.
+        (NAMESPACE, "create", "leases.coordination.k8s.io"),
+        (NAMESPACE, "patch", "leases.coordination.k8s.io"),
     ];
     assert_eq!(writes(agent), BTreeSet::from(expected));
 }
@@ -815,6 +819,63 @@ fn external_ip(bed: &Bed, name: &str) -> Value {
 }
 
 /// After `an_agent_speaks_for_its_own_node_only`, whose n1 it needs.
+/// After [`an_agent_has_addresses_for_its_own_node_only`], which makes the agent on n2.
+fn an_agent_holds_leases_for_its_own_node_only(bed: &Bed) {
+    let (on_n1, on_n2) = (Some("agent-on-n1"), Some("agent-on-n2"));
+    let lease = |name: &str, holder: &str| {
+        json!({
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": name, "namespace": NAMESPACE},
+            "spec": {"holderIdentity": holder, "leaseDurationSeconds": 10},
+        })
+    };
+    let name = "fenced-10-0-0-8";
+    let arguments = ["create", "--validate=false", "-f", "-"];
+    let create = |pod: Option<&str>, name: &str, holder: &str| {
+        with_token(bed, AGENT, pod, &arguments, &lease(name, holder))
+    };
+    let write = |pod: Option<&str>, holder: Value| {
+        let patch = json!({"spec": {"holderIdentity": holder}}).to_string();
+        let arguments = [
+            "-n",
+            NAMESPACE,
+            "patch",
+            "lease",
+            name,
+            "--type=merge",
+            "-p",
+            &patch,
+        ];
+        with_token(bed, AGENT, pod, &arguments, &json!({}))
+    };
+    expect_refusal(
+        create(on_n1, "mooring-operator-too", "n1"),
+        "agents may write no Lease but those of Fenced addresses",
+    );
+    expect_refusal(
+        create(on_n1, name, "n2"),
+        "the agent of node n1 may not say that n2 holds fenced-10-0-0-8",
+    );
+    expect_refusal(
+        create(None, name, "n1"),
+        "the token does not say on which node its agent runs",
+    );
+    create(on_n1, name, "(unknown)").unwrap();
+    write(on_n1, "n1".into()).unwrap();
+    // Who lets go takes out its own name only; who takes it over puts its own in.
+    expect_refusal(
+        write(on_n2, Value::Null),
+        "the agent of node n2 may not say that n1 has let go of fenced-10-0-0-8",
+    );
+    expect_refusal(
+        write(on_n2, "n3".into()),
+        "the agent of node n2 may not say that n3 holds fenced-10-0-0-8",
+    );
+    write(on_n2, "n2".into()).unwrap();
+    write(on_n2, Value::Null).unwrap();
+}
+
 fn an_agent_has_addresses_for_its_own_node_only(bed: &Bed) {
     let name = "10-0-0-8";
     let arguments = ["create", "--validate=false", "-f", "-"];
