@@ -12,6 +12,7 @@ mod port_filter;
 mod question;
 mod route;
 mod sysctl;
+mod table;
 mod targets;
 
 use std::collections::BTreeSet;

@@ -1,28 +1,13 @@
 //! The table `inet mooring`, replaced as a whole.
 
-mod batch;
-mod rule;
 mod ruleset;
 
-use batch::Batch;
 use ruleset::Closed;
 
-use super::change::Verdict;
-use crate::{Facility, Filtered, OsError, PortFilter, WriteError, Writing};
+use super::table::Outcome;
+use crate::{Facility, Filtered, PortFilter, WriteError, Writing};
 
 const WRITING: Writing = Writing::PortFilter;
-const ENOENT: i32 = 2;
-const EPROTONOSUPPORT: i32 = 93;
-const EOPNOTSUPP: i32 = 95;
-
-/// One attempt's outcome, where it is not an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Done,
-    /// A table, an expression or all of nftables is not there: `ENOENT` for what has a name, `EOPNOTSUPP` for a family or a
-    /// subsystem, `EPROTONOSUPPORT` for nfnetlink itself.
-    Missing(OsError),
-}
 
 pub(super) fn set(wanted: &PortFilter) -> Result<Facility<Filtered>, WriteError> {
     if wanted.addresses.is_empty() {
@@ -33,7 +18,7 @@ pub(super) fn set(wanted: &PortFilter) -> Result<Facility<Filtered>, WriteError>
         (Closed::Drop, Filtered::Dropping),
     ];
     for (closed, filtered) in tries {
-        if attempt(ruleset::replacing(wanted, closed))? == Outcome::Done {
+        if ruleset::replacing(wanted, closed).run(WRITING)? == Outcome::Done {
             return Ok(Facility::Present(filtered));
         }
     }
@@ -41,22 +26,10 @@ pub(super) fn set(wanted: &PortFilter) -> Result<Facility<Filtered>, WriteError>
 }
 
 fn remove() -> Result<Facility<Filtered>, WriteError> {
-    Ok(match attempt(ruleset::removing())? {
-        Outcome::Missing(error) if error.raw() != ENOENT => Facility::Absent,
-        Outcome::Done | Outcome::Missing(_) => Facility::Present(Filtered::Nothing),
+    Ok(match ruleset::removing().run(WRITING)? {
+        outcome if outcome == Outcome::Done || outcome.is_unknown_name() => {
+            Facility::Present(Filtered::Nothing)
+        }
+        _ => Facility::Absent,
     })
-}
-
-fn attempt(batch: Batch) -> Result<Outcome, WriteError> {
-    match batch.run(WRITING) {
-        Ok(Verdict::Done) => Ok(Outcome::Done),
-        Ok(Verdict::Refused(error)) if matches!(error.raw(), ENOENT | EOPNOTSUPP) => {
-            Ok(Outcome::Missing(error))
-        }
-        Ok(Verdict::Refused(error)) => Err(WriteError::refused(WRITING, error)),
-        Err(WriteError::Socket { error, .. }) if error.raw() == EPROTONOSUPPORT => {
-            Ok(Outcome::Missing(error))
-        }
-        Err(error) => Err(error),
-    }
 }

@@ -32,17 +32,14 @@ use std::net::IpAddr;
 
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE};
 
-use super::batch::Batch;
-use super::rule::{Rule, text};
-use crate::attributes::{nest, put};
 use crate::linux::nft::numbers::{
-    CHAIN_HOOK, CHAIN_NAME, CHAIN_POLICY, CHAIN_TABLE, CHAIN_TYPE, DATA_VALUE, HOOK_HOOKNUM,
-    HOOK_PRIORITY, LIST_ELEM, NF_ACCEPT, NFT_MSG_DELTABLE, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE,
-    NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, NFT_MSG_NEWTABLE, RULE_CHAIN, RULE_EXPRESSIONS, RULE_TABLE,
-    SET_ELEM_KEY, SET_ELEM_LIST_ELEMENTS, SET_ELEM_LIST_SET, SET_ELEM_LIST_TABLE, SET_ID,
-    SET_KEY_LEN, SET_KEY_TYPE, SET_NAME, SET_TABLE, TABLE_NAME,
+    NFT_MSG_DELTABLE, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM,
+    NFT_MSG_NEWTABLE,
 };
-use crate::{IpFamily, IpvsProtocol, PortFilter};
+use crate::linux::table::{
+    Batch, Element, Hook, Rule, Set as NftSet, base_chain, chain, octets, rule, table,
+};
+use crate::{IpFamily, IpvsProtocol, NftFamily, PortFilter};
 
 /// Of linux/netfilter.h.
 const NF_INET_PRE_ROUTING: u32 = 0;
@@ -52,7 +49,11 @@ const PREROUTING: &str = "prerouting";
 const CLOSED: &str = "closed";
 /// Behind `NF_IP_PRI_CONNTRACK` at -200, which tells answers from questions, and before `NF_IP_PRI_NAT_DST` at -100
 /// (linux/netfilter_ipv4.h): what is sent elsewhere has its own destination still.
-const PRIORITY: i32 = -110;
+const HOOK: Hook<'_> = Hook {
+    number: NF_INET_PRE_ROUTING,
+    priority: -110,
+    device: None,
+};
 /// The length of an attribute is a number of 16 bits, and the longest element takes 36 bytes.
 const ELEMENTS_PER_MESSAGE: usize = 1000;
 const TCP: u8 = 6;
@@ -128,31 +129,33 @@ const SETS: [Set; 6] = [
 
 /// Takes the table away. That it is not there is an error, which costs less than to create it first.
 pub(super) fn removing() -> Batch {
-    let mut batch = Batch::new();
-    batch.push(NFT_MSG_DELTABLE, 0, &table());
+    let mut batch = Batch::of(NftFamily::Inet);
+    batch.push(NFT_MSG_DELTABLE, 0, &table(TABLE));
     batch
 }
 
 /// Puts the table there in place of the one that may be there. Only what is there can be deleted, so it is created first.
 pub(super) fn replacing(filter: &PortFilter, closed: Closed) -> Batch {
-    let mut batch = Batch::new();
-    batch.push(NFT_MSG_NEWTABLE, NLM_F_CREATE, &table());
-    batch.push(NFT_MSG_DELTABLE, 0, &table());
-    batch.push(NFT_MSG_NEWTABLE, NLM_F_CREATE, &table());
+    let mut batch = Batch::of(NftFamily::Inet);
+    batch.push(NFT_MSG_NEWTABLE, NLM_F_CREATE, &table(TABLE));
+    batch.push(NFT_MSG_DELTABLE, 0, &table(TABLE));
+    batch.push(NFT_MSG_NEWTABLE, NLM_F_CREATE, &table(TABLE));
     for set in SETS {
-        batch.push(NFT_MSG_NEWSET, NLM_F_CREATE, &set.message());
-        for keys in set.keys(filter).chunks(ELEMENTS_PER_MESSAGE) {
-            batch.push(NFT_MSG_NEWSETELEM, NLM_F_CREATE, &set.elements(keys));
+        batch.push(NFT_MSG_NEWSET, NLM_F_CREATE, &set.object().message());
+        for elements in set.elements(filter).chunks(ELEMENTS_PER_MESSAGE) {
+            let message = set.object().elements(elements);
+            batch.push(NFT_MSG_NEWSETELEM, NLM_F_CREATE, &message);
         }
     }
-    for name in [CLOSED, PREROUTING] {
-        batch.push(NFT_MSG_NEWCHAIN, NLM_F_CREATE, &chain(name));
+    let prerouting = base_chain(TABLE, PREROUTING, HOOK);
+    for chain in [chain(TABLE, CLOSED), prerouting] {
+        batch.push(NFT_MSG_NEWCHAIN, NLM_F_CREATE, &chain);
     }
     let rules = of_closed(closed)
         .map(|rule| (CLOSED, rule))
         .chain(of_prerouting().map(|rule| (PREROUTING, rule)));
     for (chain, expressions) in rules {
-        let message = rule(chain, &expressions);
+        let message = rule(TABLE, chain, &expressions);
         batch.push(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, &message);
     }
     batch
@@ -193,37 +196,6 @@ fn of_closed(closed: Closed) -> impl Iterator<Item = Vec<u8>> {
     no_ping.chain(accepted).chain(services).chain(rest)
 }
 
-fn table() -> Vec<u8> {
-    let mut message = Vec::new();
-    text(&mut message, TABLE_NAME, TABLE);
-    message
-}
-
-fn chain(name: &str) -> Vec<u8> {
-    let mut message = Vec::new();
-    text(&mut message, CHAIN_TABLE, TABLE);
-    text(&mut message, CHAIN_NAME, name);
-    if name == PREROUTING {
-        nest(&mut message, CHAIN_HOOK, |hook| {
-            put(hook, HOOK_HOOKNUM, &NF_INET_PRE_ROUTING.to_be_bytes());
-            put(hook, HOOK_PRIORITY, &PRIORITY.to_be_bytes());
-        });
-        put(&mut message, CHAIN_POLICY, &NF_ACCEPT.to_be_bytes());
-        text(&mut message, CHAIN_TYPE, "filter");
-    }
-    message
-}
-
-fn rule(chain: &str, expressions: &[u8]) -> Vec<u8> {
-    let mut message = Vec::new();
-    text(&mut message, RULE_TABLE, TABLE);
-    text(&mut message, RULE_CHAIN, chain);
-    nest(&mut message, RULE_EXPRESSIONS, |list| {
-        list.extend(expressions);
-    });
-    message
-}
-
 // === impl Set ===
 
 impl Set {
@@ -232,15 +204,15 @@ impl Set {
         Rule::new().for_address_in(self.family, self.name)
     }
 
-    fn message(&self) -> Vec<u8> {
-        let (kind, length) = self.key();
-        let mut message = Vec::new();
-        text(&mut message, SET_TABLE, TABLE);
-        text(&mut message, SET_NAME, self.name);
-        put(&mut message, SET_KEY_TYPE, &kind.to_be_bytes());
-        put(&mut message, SET_KEY_LEN, &length.to_be_bytes());
-        put(&mut message, SET_ID, &self.number.to_be_bytes());
-        message
+    fn object(&self) -> NftSet {
+        NftSet {
+            table: TABLE,
+            name: self.name,
+            number: self.number,
+            keys: self.key(),
+            data: None,
+            runs_out: false,
+        }
     }
 
     /// The type of the keys, which means something to nft(8) alone (its include/datatype.h), and their length in bytes. The
@@ -276,25 +248,8 @@ impl Set {
         }
     }
 
-    fn elements(&self, keys: &[Vec<u8>]) -> Vec<u8> {
-        let mut message = Vec::new();
-        text(&mut message, SET_ELEM_LIST_TABLE, TABLE);
-        text(&mut message, SET_ELEM_LIST_SET, self.name);
-        nest(&mut message, SET_ELEM_LIST_ELEMENTS, |list| {
-            for key in keys {
-                nest(list, LIST_ELEM, |element| {
-                    nest(element, SET_ELEM_KEY, |data| put(data, DATA_VALUE, key));
-                });
-            }
-        });
-        message
-    }
-}
-
-fn octets(ip: &IpAddr) -> Vec<u8> {
-    match ip {
-        IpAddr::V4(ip) => ip.octets().to_vec(),
-        IpAddr::V6(ip) => ip.octets().to_vec(),
+    fn elements(&self, filter: &PortFilter) -> Vec<Element> {
+        self.keys(filter).into_iter().map(Element::key).collect()
     }
 }
 

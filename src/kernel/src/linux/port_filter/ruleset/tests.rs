@@ -30,7 +30,7 @@ fn a_port_is_an_element_of_the_set_of_its_family_and_padded() {
         28, 0, 3, 0x80, 24, 0, 1, 0x80, 20, 0, 1, 0x80, // NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_LIST_ELEM, NFTA_SET_ELEM_KEY
         16, 0, 1, 0, 10, 9, 0, 100, 17, 0, 0, 0, 0x12, 0x34, 0, 0, // NFTA_DATA_VALUE
     ];
-    assert_eq!(four.elements(&four.keys(&filter)), expected);
+    assert_eq!(four.object().elements(&four.elements(&filter)), expected);
 }
 
 #[test]
@@ -58,7 +58,9 @@ fn no_attribute_is_longer_than_its_length_can_say() {
     let [_, _, _, six, ..] = SETS;
     let keys = six.keys(&filter);
     assert_eq!(keys.len(), 1 << 16);
-    let longest = six.elements(&keys[..ELEMENTS_PER_MESSAGE]);
+    let longest = six
+        .object()
+        .elements(&six.elements(&filter)[..ELEMENTS_PER_MESSAGE]);
     assert!(longest.len() < usize::from(u16::MAX), "{}", longest.len());
 }
 

@@ -29,19 +29,19 @@ const fn destination(family: IpFamily) -> (u32, u32) {
 
 /// The conditions of a rule. What ends it makes its expressions of it.
 #[derive(Debug, Default)]
-pub(super) struct Rule {
+pub(in crate::linux) struct Rule {
     expressions: Vec<u8>,
 }
 
 // === impl Rule ===
 
 impl Rule {
-    pub(super) fn new() -> Self {
+    pub(in crate::linux) fn new() -> Self {
         Self::default()
     }
 
     /// To an address that is in this set.
-    pub(super) fn for_address_in(self, family: IpFamily, set: &str) -> Self {
+    pub(in crate::linux) fn for_address_in(self, family: IpFamily, set: &str) -> Self {
         let (offset, length) = destination(family);
         self.of_family(family)
             .payload(NFT_PAYLOAD_NETWORK_HEADER, offset, length, FIRST)
@@ -49,7 +49,7 @@ impl Rule {
     }
 
     /// To an address, transport and port that are in this set together.
-    pub(super) fn for_service_in(self, family: IpFamily, set: &str) -> Self {
+    pub(in crate::linux) fn for_service_in(self, family: IpFamily, set: &str) -> Self {
         let (offset, length) = destination(family);
         let next = FIRST + length / 4;
         self.of_family(family)
@@ -69,18 +69,18 @@ impl Rule {
     }
 
     /// Of a transport, by its number of IANA's.
-    pub(super) fn of_transport(self, number: u8) -> Self {
+    pub(in crate::linux) fn of_transport(self, number: u8) -> Self {
         self.meta(NFT_META_L4PROTO, FIRST).equal(FIRST, number)
     }
 
     /// Of a type of ICMP; of which version is another condition.
-    pub(super) fn of_icmp_type(self, number: u8) -> Self {
+    pub(in crate::linux) fn of_icmp_type(self, number: u8) -> Self {
         self.payload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, FIRST)
             .equal(FIRST, number)
     }
 
     /// In the direction of the answers to what began a connection. A packet of no connection is in none.
-    pub(super) fn of_an_answer(self) -> Self {
+    pub(in crate::linux) fn of_an_answer(self) -> Self {
         self.expression("ct", |ct| {
             put(ct, CT_KEY, &NFT_CT_DIRECTION.to_be_bytes());
             put(ct, CT_DREG, &FIRST.to_be_bytes());
@@ -88,21 +88,21 @@ impl Rule {
         .equal(FIRST, IP_CT_DIR_REPLY)
     }
 
-    pub(super) fn accept(self) -> Vec<u8> {
+    pub(in crate::linux) fn accept(self) -> Vec<u8> {
         self.verdict(NF_ACCEPT, None)
     }
 
-    pub(super) fn drop(self) -> Vec<u8> {
+    pub(in crate::linux) fn drop(self) -> Vec<u8> {
         self.verdict(NF_DROP, None)
     }
 
     /// To another chain, and not back.
-    pub(super) fn goto(self, chain: &str) -> Vec<u8> {
+    pub(in crate::linux) fn goto(self, chain: &str) -> Vec<u8> {
         self.verdict(NFT_GOTO, Some(chain))
     }
 
     /// With a reset of TCP, which the packet has to be of.
-    pub(super) fn reset(self) -> Vec<u8> {
+    pub(in crate::linux) fn reset(self) -> Vec<u8> {
         let reject = self.expression("reject", |reject| {
             put(reject, REJECT_TYPE, &NFT_REJECT_TCP_RST.to_be_bytes());
         });
@@ -110,7 +110,7 @@ impl Rule {
     }
 
     /// With port unreachable, by ICMP of the packet's version of IP.
-    pub(super) fn unreachable(self) -> Vec<u8> {
+    pub(in crate::linux) fn unreachable(self) -> Vec<u8> {
         let reject = self.expression("reject", |reject| {
             put(reject, REJECT_TYPE, &NFT_REJECT_ICMPX_UNREACH.to_be_bytes());
             put(reject, REJECT_ICMP_CODE, &[NFT_REJECT_ICMPX_PORT_UNREACH]);
@@ -174,7 +174,7 @@ impl Rule {
 }
 
 /// Appends an attribute that is a text, with the zero that ends it.
-pub(super) fn text(message: &mut Vec<u8>, kind: u16, text: &str) {
+pub(in crate::linux) fn text(message: &mut Vec<u8>, kind: u16, text: &str) {
     let bytes: Vec<u8> = text.bytes().chain([0]).collect();
     put(message, kind, &bytes);
 }

@@ -10,17 +10,31 @@ use nix::sys::socket::{setsockopt, sockopt};
 use crate::linux::change::{self, Verdict};
 use crate::linux::nft::numbers::NFNL_SUBSYS_NFTABLES;
 use crate::linux::question::{self, SEQUENCE};
-use crate::{NftFamily, WriteError, Writing};
+use crate::{NftFamily, OsError, WriteError, Writing};
 
 const NFNL_MSG_BATCH_BEGIN: u16 = 0x10;
 const NFNL_MSG_BATCH_END: u16 = 0x11;
 const HEADER: usize = 16;
 
+const ENOENT: i32 = 2;
+const EPROTONOSUPPORT: i32 = 93;
+const EOPNOTSUPP: i32 = 95;
+
+/// What became of a batch, where it is not an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::linux) enum Outcome {
+    Done,
+    /// A table, an expression or all of nftables is not there: `ENOENT` for what has a name, `EOPNOTSUPP` for a family or a
+    /// subsystem, `EPROTONOSUPPORT` for nfnetlink itself.
+    Missing(OsError),
+}
+
 /// Messages to nftables between the two that hold them together. Each has a number, so that the kernel can say which of them
 /// it refuses.
 #[derive(Debug)]
-pub(super) struct Batch {
+pub(in crate::linux) struct Batch {
     bytes: Vec<u8>,
+    family: NftFamily,
     /// Where the last message begins.
     last: usize,
     /// Its number.
@@ -30,9 +44,11 @@ pub(super) struct Batch {
 // === impl Batch ===
 
 impl Batch {
-    pub(super) fn new() -> Self {
+    /// About tables of this family, until [`Self::about`].
+    pub(in crate::linux) fn of(family: NftFamily) -> Self {
         let mut batch = Self {
             bytes: Vec::new(),
+            family,
             last: 0,
             sequence: SEQUENCE - 1,
         };
@@ -40,9 +56,14 @@ impl Batch {
         batch
     }
 
+    /// What follows is about tables of this family.
+    pub(in crate::linux) fn about(&mut self, family: NftFamily) {
+        self.family = family;
+    }
+
     /// Appends a message of the type `message`, `NFT_MSG_*`, about the table's family. `NLM_F_REQUEST` goes without saying.
-    pub(super) fn push(&mut self, message: u16, flags: u16, attributes: &[u8]) {
-        let mut payload = vec![NftFamily::Inet.number(), 0, 0, 0];
+    pub(in crate::linux) fn push(&mut self, message: u16, flags: u16, attributes: &[u8]) {
+        let mut payload = vec![self.family.number(), 0, 0, 0];
         payload.extend(attributes);
         self.append(message, flags, &payload);
     }
@@ -71,10 +92,36 @@ impl Batch {
     }
 
     /// Has all of it done, or nothing: the first refusal speaks for it.
-    pub(super) fn run(self, writing: Writing) -> Result<Verdict, WriteError> {
+    ///
+    /// # Errors
+    /// If it was refused for another reason than [`Outcome::Missing`], or nothing was heard.
+    pub(in crate::linux) fn run(self, writing: Writing) -> Result<Outcome, WriteError> {
+        match self.ask(writing) {
+            Ok(Verdict::Done) => Ok(Outcome::Done),
+            Ok(Verdict::Refused(error)) if matches!(error.raw(), ENOENT | EOPNOTSUPP) => {
+                Ok(Outcome::Missing(error))
+            }
+            Ok(Verdict::Refused(error)) => Err(WriteError::refused(writing, error)),
+            Err(WriteError::Socket { error, .. }) if error.raw() == EPROTONOSUPPORT => {
+                Ok(Outcome::Missing(error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn ask(self, writing: Writing) -> Result<Verdict, WriteError> {
         let (bytes, answered) = self.finish();
         let socket = send(&bytes).map_err(|error| change::failed(writing, &error))?;
         change::hear(&socket, writing, SEQUENCE..=answered)
+    }
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// Nothing of the name is there, and nftables are.
+    pub(in crate::linux) fn is_unknown_name(self) -> bool {
+        matches!(self, Self::Missing(error) if error.raw() == ENOENT)
     }
 }
 

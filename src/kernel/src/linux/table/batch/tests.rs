@@ -2,10 +2,11 @@
 #![cfg(target_endian = "little")]
 
 use super::Batch;
+use crate::NftFamily;
 
 #[test]
 fn a_batch_begins_and_ends_and_asks_for_one_answer_to_its_last_message() {
-    let mut batch = Batch::new();
+    let mut batch = Batch::of(NftFamily::Inet);
     batch.push(10 << 8, 0x400, &[8, 0, 1, 0, b'a', b'b', b'c', 0]);
     batch.push(10 << 8 | 2, 0, &[]);
     #[rustfmt::skip]

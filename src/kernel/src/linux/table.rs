@@ -1,0 +1,9 @@
+//! Tables of Mooring's own in nftables: messages that make them (linux/netfilter/nf_tables.h), and what becomes of these.
+
+mod batch;
+mod object;
+mod rule;
+
+pub(super) use batch::{Batch, Outcome};
+pub(super) use object::{Element, Hook, Set, base_chain, chain, octets, rule, table};
+pub(super) use rule::{Rule, text};
