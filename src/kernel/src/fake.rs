@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use crate::{
     Address, ArpSetting, Conf, DefaultRoute, Facility, Filtered, Host, HostRoute, InterfaceName,
     IpFamily, IpvsDestination, IpvsMatch, IpvsService, Link, MacAddress, NewAddress, NftChain,
-    NftFamily, NftTable, OsError, PortFilter, Put, ReadError, Removed, ServiceTarget, Sysctl,
-    SysctlError, WriteError, Writing, Written,
+    NftFamily, NftTable, Onward, OsError, PortFilter, Put, ReadError, Removed, ServiceTarget,
+    Sysctl, SysctlError, WriteError, Writing, Written,
 };
 
 /// A kernel in memory, for tests of whoever uses a [`Host`]. It starts as a fresh network namespace does, with nothing but
@@ -32,6 +32,7 @@ pub struct FakeHost {
     /// kube-proxy's, where it made one.
     ip_sets: BTreeMap<IpFamily, BTreeSet<ServiceTarget>>,
     port_filter: PortFilter,
+    onward: Onward,
     rejects: bool,
     read_only: bool,
     net_admin: bool,
@@ -81,6 +82,7 @@ impl FakeHost {
             by_iptables: BTreeSet::new(),
             ip_sets: BTreeMap::new(),
             port_filter: PortFilter::default(),
+            onward: Onward::default(),
             rejects: true,
             read_only: false,
             net_admin: true,
@@ -222,6 +224,7 @@ impl FakeHost {
         self.by_nftables.clear();
         self.by_iptables.clear();
         self.port_filter = PortFilter::default();
+        self.onward = Onward::default();
     }
 
     /// Makes the nftables of this kernel one without `reject`.
@@ -233,6 +236,12 @@ impl FakeHost {
     #[must_use]
     pub fn port_filter(&self) -> &PortFilter {
         &self.port_filter
+    }
+
+    /// What [`Host::set_onward`] set last.
+    #[must_use]
+    pub fn onward(&self) -> &Onward {
+        &self.onward
     }
 
     /// Adds a port of a Service as kube-proxy does in mode `nftables`, with its table if that is not there.
@@ -378,6 +387,28 @@ impl Host for FakeHost {
             true => Filtered::Refusing,
             false => Filtered::Dropping,
         }))
+    }
+
+    fn set_onward(&mut self, wanted: &Onward) -> Result<Facility<()>, WriteError> {
+        self.may(Writing::Onward)?;
+        let Some(tables) = &mut self.nft else {
+            return Ok(Facility::Absent);
+        };
+        self.onward = wanted.clone();
+        for family in [IpFamily::V4, IpFamily::V6] {
+            let table = table_of(family, "mooring");
+            let is = |ip: &IpAddr| ip.is_ipv4() == (family == IpFamily::V4);
+            if wanted
+                .to
+                .iter()
+                .any(|(address, node)| is(address) && is(node))
+            {
+                tables.insert(table, BTreeSet::from(["prerouting".to_owned()]));
+            } else {
+                tables.remove(&table);
+            }
+        }
+        Ok(Facility::Present(()))
     }
 
     fn default_routes(&self, family: IpFamily) -> Result<Vec<DefaultRoute>, ReadError> {

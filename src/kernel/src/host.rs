@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use crate::{
     Address, ArpSetting, DefaultRoute, EffectiveArp, Facility, Filtered, HostRoute, InterfaceName,
     IpFamily, IpvsDestination, IpvsMatch, IpvsService, Link, NewAddress, NftChain, NftTable,
-    PortFilter, Put, ReadError, Removed, ServiceTarget, Sysctl, SysctlError, WriteError, Written,
+    Onward, PortFilter, Put, ReadError, Removed, ServiceTarget, Sysctl, SysctlError, WriteError,
+    Written,
 };
 
 /// What a node's kernel can be asked, and the few things it can be told. Every call blocks, for milliseconds; whoever is async hands it to a thread.
@@ -56,6 +57,13 @@ pub trait Host {
     ///
     /// [`Facility::Absent`] is a kernel whose nftables lacks what it takes, or that has none: nothing is filtered then.
     fn set_port_filter(&mut self, wanted: &PortFilter) -> Result<Facility<Filtered>, WriteError>;
+
+    /// Has packets go on as `wanted` says, in place of what was set before: the tables `ip mooring` and `ip6 mooring` of
+    /// nftables are replaced, one after the other, and one without an address goes. Nothing else is touched. It outlives the
+    /// process, and goes with its network namespace.
+    ///
+    /// [`Facility::Absent`] is a kernel whose nftables lacks what it takes, such as `dup`, or that has none.
+    fn set_onward(&mut self, wanted: &Onward) -> Result<Facility<()>, WriteError>;
 
     /// The default routes of the main table, the preferred first: by metric, then by link. One with several next hops is
     /// there once for each link.

@@ -24,6 +24,7 @@ mod link;
 mod linux;
 mod new_address;
 mod nft;
+mod onward;
 mod os_error;
 mod packet;
 mod port_filter;
@@ -50,6 +51,7 @@ pub use link::{Link, MacAddress};
 pub use linux::{LinuxHost, Monitor, News};
 pub use new_address::{NewAddress, Put, Removed};
 pub use nft::{NftChain, NftFamily, NftTable};
+pub use onward::Onward;
 pub use os_error::OsError;
 pub use packet::{
     Ears, FrameCount, GroupChange, Inbox, More, OpeningStep, PacketError, PacketSocket, Ready,

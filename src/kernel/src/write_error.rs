@@ -29,6 +29,8 @@ pub enum Writing {
     },
     /// The filter of ports.
     PortFilter,
+    /// Where packets go on to.
+    Onward,
 }
 
 /// Why a write did not come about. Only after [`WriteError::TimedOut`], [`WriteError::Malformed`] and
@@ -108,6 +110,7 @@ impl fmt::Display for Writing {
                 write!(f, "removing {ip}/{prefix} from link {link}")
             }
             Self::PortFilter => f.write_str("replacing the table inet mooring of nftables"),
+            Self::Onward => f.write_str("replacing the tables ip and ip6 mooring of nftables"),
         }
     }
 }

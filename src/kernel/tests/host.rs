@@ -1,6 +1,7 @@
 //! The same story told to both hosts: what a test proves with the one in memory holds for the kernel.
 
 mod addresses;
+mod onward;
 mod ports;
 mod targets;
 mod world;

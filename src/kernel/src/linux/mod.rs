@@ -8,6 +8,7 @@ mod link;
 mod monitor;
 mod netlink;
 mod nft;
+mod onward;
 mod port_filter;
 mod question;
 mod route;
@@ -23,8 +24,8 @@ pub use monitor::{Monitor, News};
 
 use crate::{
     Address, DefaultRoute, Facility, Filtered, Host, HostRoute, IpFamily, IpvsDestination,
-    IpvsMatch, IpvsService, Link, NewAddress, NftChain, NftTable, PortFilter, Put, ReadError,
-    Removed, ServiceTarget, Sysctl, SysctlError, WriteError, Written,
+    IpvsMatch, IpvsService, Link, NewAddress, NftChain, NftTable, Onward, PortFilter, Put,
+    ReadError, Removed, ServiceTarget, Sysctl, SysctlError, WriteError, Written,
 };
 
 /// The kernel this process runs on, in the network namespace of the calling thread.
@@ -83,6 +84,10 @@ impl Host for LinuxHost {
 
     fn set_port_filter(&mut self, wanted: &PortFilter) -> Result<Facility<Filtered>, WriteError> {
         port_filter::set(wanted)
+    }
+
+    fn set_onward(&mut self, wanted: &Onward) -> Result<Facility<()>, WriteError> {
+        onward::set(wanted)
     }
 
     fn default_routes(&self, family: IpFamily) -> Result<Vec<DefaultRoute>, ReadError> {

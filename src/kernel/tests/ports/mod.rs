@@ -1,6 +1,6 @@
 //! Ports that are closed on some addresses: two namespaces on one wire, real connections, and nft(8) as the witness.
 
-mod segment;
+pub(crate) mod segment;
 mod sent_on;
 
 use std::collections::BTreeSet;

@@ -23,15 +23,18 @@ pub(super) const FAR_V6: &str = "fd08::9";
 
 /// The namespace of the thread is the node's, with `up0` as its uplink and the VIPs on it.
 pub(super) struct Segment {
-    peer: File,
+    peer: Namespace,
 }
 
-pub(super) fn has_nft(world: &World) -> bool {
+/// A namespace that lasts as long as this.
+pub(crate) struct Namespace(File);
+
+pub(crate) fn has_nft(world: &World) -> bool {
     world.no_nft_tables_yet() != Facility::Absent
 }
 
 /// What nft(8) says.
-pub(super) fn nft(arguments: &str) -> String {
+pub(crate) fn nft(arguments: &str) -> String {
     said("nft", arguments)
 }
 
@@ -51,8 +54,10 @@ impl Segment {
         if !has_nft(world) {
             return None;
         }
-        let segment = Self { peer: namespace() };
-        let (process, number) = (std::process::id(), segment.peer.as_raw_fd());
+        let segment = Self {
+            peer: Namespace::new(),
+        };
+        let (process, number) = (std::process::id(), segment.peer.number());
         ip(&format!(
             "link add up0 type veth peer name up0 netns /proc/{process}/fd/{number}"
         ));
@@ -78,12 +83,7 @@ impl Segment {
 
     /// Has something done in the namespace of the peer.
     pub(super) fn at_peer<T: Send>(&self, task: impl FnOnce() -> T + Send) -> T {
-        let there = || {
-            setns(&self.peer, CloneFlags::CLONE_NEWNET).expect("setns");
-            task()
-        };
-        let done = thread::scope(|scope| scope.spawn(there).join());
-        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        self.peer.within(task)
     }
 
     /// Has the peer carry what goes to [`FAR`] and [`FAR_V6`] on, over a link that takes 1280 bytes.
@@ -139,20 +139,39 @@ impl Segment {
     }
 }
 
-/// A fresh one, which lasts as long as the file is open.
-fn namespace() -> File {
-    let made = thread::spawn(|| {
-        unshare(CloneFlags::CLONE_NEWNET).expect("unshare");
-        File::open("/proc/thread-self/ns/net").expect("a namespace")
-    });
-    made.join().expect("a namespace")
+// === impl Namespace ===
+
+impl Namespace {
+    /// A fresh one.
+    pub(crate) fn new() -> Self {
+        let made = thread::spawn(|| {
+            unshare(CloneFlags::CLONE_NEWNET).expect("unshare");
+            File::open("/proc/thread-self/ns/net").expect("a namespace")
+        });
+        Self(made.join().expect("a namespace"))
+    }
+
+    /// Its number among the open files of this process.
+    pub(crate) fn number(&self) -> i32 {
+        self.0.as_raw_fd()
+    }
+
+    /// Has something done in it.
+    pub(crate) fn within<T: Send>(&self, task: impl FnOnce() -> T + Send) -> T {
+        let there = || {
+            setns(&self.0, CloneFlags::CLONE_NEWNET).expect("setns");
+            task()
+        };
+        let done = thread::scope(|scope| scope.spawn(there).join());
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
 }
 
-fn ip(arguments: &str) {
+pub(crate) fn ip(arguments: &str) {
     said("ip", arguments);
 }
 
-fn said(program: &str, arguments: &str) -> String {
+pub(crate) fn said(program: &str, arguments: &str) -> String {
     let output = Command::new(program).args(arguments.split(' ')).output();
     let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
     let complaint = String::from_utf8_lossy(&output.stderr);

@@ -44,7 +44,7 @@ pub(in crate::linux) struct Batch {
 // === impl Batch ===
 
 impl Batch {
-    /// About tables of this family, until [`Self::about`].
+    /// About tables of this family.
     pub(in crate::linux) fn of(family: NftFamily) -> Self {
         let mut batch = Self {
             bytes: Vec::new(),
@@ -54,11 +54,6 @@ impl Batch {
         };
         batch.append(NFNL_MSG_BATCH_BEGIN, 0, &edge());
         batch
-    }
-
-    /// What follows is about tables of this family.
-    pub(in crate::linux) fn about(&mut self, family: NftFamily) {
-        self.family = family;
     }
 
     /// Appends a message of the type `message`, `NFT_MSG_*`, about the table's family. `NLM_F_REQUEST` goes without saying.

@@ -4,18 +4,27 @@
 use crate::IpFamily;
 use crate::attributes::{nest, put};
 use crate::linux::nft::numbers::{
-    CMP_DATA, CMP_OP, CMP_SREG, CT_DREG, CT_KEY, DATA_VALUE, DATA_VERDICT, EXPR_DATA, EXPR_NAME,
-    IMMEDIATE_DATA, IMMEDIATE_DREG, LIST_ELEM, LOOKUP_SET, LOOKUP_SREG, META_DREG, META_KEY,
-    NF_ACCEPT, NF_DROP, NFT_CMP_EQ, NFT_CT_DIRECTION, NFT_GOTO, NFT_META_L4PROTO, NFT_META_NFPROTO,
-    NFT_PAYLOAD_NETWORK_HEADER, NFT_PAYLOAD_TRANSPORT_HEADER, NFT_REG_VERDICT, NFT_REG32_00,
-    NFT_REJECT_ICMPX_PORT_UNREACH, NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_TCP_RST, PAYLOAD_BASE,
-    PAYLOAD_DREG, PAYLOAD_LEN, PAYLOAD_OFFSET, REJECT_ICMP_CODE, REJECT_TYPE, VERDICT_CHAIN,
-    VERDICT_CODE,
+    BITWISE_DREG, BITWISE_LEN, BITWISE_MASK, BITWISE_SREG, BITWISE_XOR, CMP_DATA, CMP_OP, CMP_SREG,
+    CT_DREG, CT_KEY, DATA_VALUE, DATA_VERDICT, DUP_SREG_ADDR, EXPR_DATA, EXPR_NAME, IMMEDIATE_DATA,
+    IMMEDIATE_DREG, LIST_ELEM, LOOKUP_DREG, LOOKUP_SET, LOOKUP_SREG, META_DREG, META_KEY,
+    NF_ACCEPT, NF_DROP, NFT_CMP_EQ, NFT_CMP_NEQ, NFT_CT_DIRECTION, NFT_CT_STATE, NFT_GOTO,
+    NFT_META_L4PROTO, NFT_META_NFPROTO, NFT_PAYLOAD_NETWORK_HEADER, NFT_PAYLOAD_TRANSPORT_HEADER,
+    NFT_REG_VERDICT, NFT_REG32_00, NFT_REJECT_ICMPX_PORT_UNREACH, NFT_REJECT_ICMPX_UNREACH,
+    NFT_REJECT_TCP_RST, PAYLOAD_BASE, PAYLOAD_DREG, PAYLOAD_LEN, PAYLOAD_OFFSET, REJECT_ICMP_CODE,
+    REJECT_TYPE, VERDICT_CHAIN, VERDICT_CODE,
 };
 
 const IP_CT_DIR_REPLY: u8 = 1;
 /// What is longer than four bytes takes the next registers, too.
 const FIRST: u32 = NFT_REG32_00;
+/// What a map has for the packet, which may take four registers.
+const FOUND: u32 = NFT_REG32_00 + 8;
+/// `NF_CT_STATE_BIT(IP_CT_NEW)` of linux/netfilter/nf_conntrack_common.h.
+const CT_STATE_NEW: u32 = 1 << 3;
+const IPPROTO_TCP: u8 = 6;
+/// Where the flags stand in the header of TCP (RFC 9293 section 3.1), and SYN among them.
+const TCP_FLAGS: u32 = 13;
+const TCP_SYN: u8 = 0x02;
 const NFPROTO_IPV4: u8 = 2;
 const NFPROTO_IPV6: u8 = 10;
 
@@ -79,6 +88,42 @@ impl Rule {
             .equal(FIRST, number)
     }
 
+    /// To an address that is in this map, in the table's family; what stands there is [found](FOUND).
+    pub(in crate::linux) fn look_up_destination(self, family: IpFamily, map: &str) -> Self {
+        let (offset, length) = destination(family);
+        self.payload(NFT_PAYLOAD_NETWORK_HEADER, offset, length, FIRST)
+            .expression("lookup", |lookup| {
+                text(lookup, LOOKUP_SET, map);
+                put(lookup, LOOKUP_SREG, &FIRST.to_be_bytes());
+                put(lookup, LOOKUP_DREG, &FOUND.to_be_bytes());
+            })
+    }
+
+    /// Of TCP, in the middle of a connection.
+    pub(in crate::linux) fn without_syn(self) -> Self {
+        self.of_transport(IPPROTO_TCP)
+            .payload(NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS, 1, FIRST)
+            .masked(&[TCP_SYN])
+            .equal(FIRST, 0)
+    }
+
+    /// Of a connection that has not been seen before.
+    pub(in crate::linux) fn of_a_new_connection(self) -> Self {
+        self.expression("ct", |ct| {
+            put(ct, CT_KEY, &NFT_CT_STATE.to_be_bytes());
+            put(ct, CT_DREG, &FIRST.to_be_bytes());
+        })
+        .masked(&CT_STATE_NEW.to_ne_bytes())
+        .compare(NFT_CMP_NEQ, FIRST, &0_u32.to_ne_bytes())
+    }
+
+    /// Sends a copy on by the node whose address was [found](FOUND).
+    pub(in crate::linux) fn dup_to_found(self) -> Self {
+        self.expression("dup", |dup| {
+            put(dup, DUP_SREG_ADDR, &FOUND.to_be_bytes());
+        })
+    }
+
     /// In the direction of the answers to what began a connection. A packet of no connection is in none.
     pub(in crate::linux) fn of_an_answer(self) -> Self {
         self.expression("ct", |ct| {
@@ -135,10 +180,28 @@ impl Rule {
     }
 
     fn equal(self, register: u32, value: u8) -> Self {
+        self.compare(NFT_CMP_EQ, register, &[value])
+    }
+
+    fn compare(self, how: u32, register: u32, value: &[u8]) -> Self {
         self.expression("cmp", |cmp| {
             put(cmp, CMP_SREG, &register.to_be_bytes());
-            put(cmp, CMP_OP, &NFT_CMP_EQ.to_be_bytes());
-            nest(cmp, CMP_DATA, |data| put(data, DATA_VALUE, &[value]));
+            put(cmp, CMP_OP, &how.to_be_bytes());
+            nest(cmp, CMP_DATA, |data| put(data, DATA_VALUE, value));
+        })
+    }
+
+    /// Leaves of the first register what is in the mask.
+    fn masked(self, mask: &[u8]) -> Self {
+        let nothing = vec![0; mask.len()];
+        self.expression("bitwise", |bitwise| {
+            put(bitwise, BITWISE_SREG, &FIRST.to_be_bytes());
+            put(bitwise, BITWISE_DREG, &FIRST.to_be_bytes());
+            put(bitwise, BITWISE_LEN, &(mask.len() as u32).to_be_bytes());
+            nest(bitwise, BITWISE_MASK, |data| put(data, DATA_VALUE, mask));
+            nest(bitwise, BITWISE_XOR, |data| {
+                put(data, DATA_VALUE, &nothing);
+            });
         })
     }
 
