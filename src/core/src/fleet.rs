@@ -196,6 +196,11 @@ impl Fleet {
         self.handover.passage(address)
     }
 
+    /// Who hands this node an address over, or did.
+    pub fn former(&self, address: IpAddr) -> Option<PeerId> {
+        self.handover.former(address)
+    }
+
     /// What this node has taken over, to be written down.
     pub fn taken_over(&self) -> impl Iterator<Item = Claim> + '_ {
         self.succession.taken_over()

@@ -339,6 +339,11 @@ impl Handover {
         })
     }
 
+    /// Who hands this node an address over, or did.
+    pub fn former(&self, address: IpAddr) -> Option<PeerId> {
+        Some(self.taking.get(&address)?.from)
+    }
+
     fn await_word(&mut self, address: IpAddr, from: PeerId, plan: u32, now: Now) {
         let taking = Taking {
             from,

@@ -40,6 +40,7 @@ pub(super) fn charges(addresses: &[Arc<Address>], pools: &[Pool]) -> Vec<Charge>
                     ping: pool.ping,
                     ownership: pool.ownership,
                     arrival: Arrival::Planned,
+                    former: None,
                 },
             })
         })

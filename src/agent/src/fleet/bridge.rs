@@ -20,7 +20,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tracing::{debug, info, warn};
 
 use super::fence::Fence;
-use super::paths::{Path, paths};
+use super::paths::{Path, beside, paths};
 use super::sounder::Sounder;
 use super::{Charge, Charged, Inbox, Member, Order, Reach, Taken, Toll};
 use crate::moor::{self, Moor};
@@ -370,7 +370,13 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
                     None if dead => Arrival::TakenOver,
                     None => Arrival::Planned,
                 };
-                Some(Wanted { arrival, ..wanted })
+                let former = self.fleet.former(claim.address);
+                let former = former.and_then(|peer| self.beside(peer, claim.address));
+                Some(Wanted {
+                    arrival,
+                    former,
+                    ..wanted
+                })
             })
             .collect();
         self.fence.want(&wanted, self.now());
@@ -393,6 +399,13 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
             self.answered = self.charges;
         }
         self.ordered = Some(wanted);
+    }
+
+    /// Where a node is reached on a segment that both are on, for what goes to an address of a family.
+    fn beside(&self, peer: PeerId, like: IpAddr) -> Option<IpAddr> {
+        let mut members = self.members.iter();
+        let member = members.find(|member| member.id() == peer)?;
+        beside(member, &self.reaches, like)
     }
 
     // --- words ---

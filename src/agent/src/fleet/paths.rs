@@ -46,6 +46,15 @@ pub(super) fn paths(members: &[Member], reaches: &[Reach]) -> BTreeMap<PeerId, P
         .collect()
 }
 
+/// An address of the node that is on a segment of this one's, and of the family of `like`.
+pub(super) fn beside(member: &Member, reaches: &[Reach], like: IpAddr) -> Option<IpAddr> {
+    let here = |address: &&IpAddr| {
+        let mut subnets = reaches.iter().flat_map(|reach| &reach.subnets);
+        address.is_ipv4() == like.is_ipv4() && subnets.any(|subnet| subnet.contains(**address))
+    };
+    member.addresses.iter().find(here).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use mooring_core::ipam::range::{AddressRange, HostBits};
@@ -69,15 +78,16 @@ mod tests {
         }
     }
 
-    fn way(addresses: &[&str], reaches: &[Reach]) -> (Option<String>, Option<u32>) {
-        let member = Member {
+    fn member(addresses: &[&str]) -> Member {
+        let addresses = addresses.iter();
+        Member {
             name: "n2".to_owned(),
-            addresses: addresses
-                .iter()
-                .map(|address| address.parse().unwrap())
-                .collect(),
-        };
-        let found = paths(&[member], reaches);
+            addresses: addresses.map(|address| address.parse().unwrap()).collect(),
+        }
+    }
+
+    fn way(addresses: &[&str], reaches: &[Reach]) -> (Option<String>, Option<u32>) {
+        let found = paths(&[member(addresses)], reaches);
         let path = &found[&PeerId::of("n2")];
         (path.address.map(|address| address.to_string()), path.link)
     }
@@ -103,5 +113,22 @@ mod tests {
             let expected = (address.map(str::to_owned), link);
             assert_eq!(way(addresses, &reaches), expected, "{addresses:?}");
         }
+    }
+
+    #[test]
+    fn packets_go_on_to_an_address_of_their_family_on_a_segment_of_both() {
+        let reaches = [
+            reach(2, &["10.77.0.0/24"]),
+            reach(3, &["2001:db8::/64", "10.78.0.0/24"]),
+        ];
+        let of = |addresses: &[&str], like: &str| {
+            let found = beside(&member(addresses), &reaches, like.parse().unwrap());
+            found.map(|address| address.to_string())
+        };
+        let all = ["192.0.2.12", "10.78.0.12", "2001:db8::12"];
+        assert_eq!(of(&all, "10.77.0.200").as_deref(), Some("10.78.0.12"));
+        assert_eq!(of(&all, "fd00::200").as_deref(), Some("2001:db8::12"));
+        assert_eq!(of(&all[..1], "10.77.0.200"), None);
+        assert_eq!(of(&all[..2], "fd00::200"), None);
     }
 }

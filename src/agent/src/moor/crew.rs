@@ -359,7 +359,8 @@ impl<T: FnMut(Told)> Crew<T> {
     fn carry_out(&mut self, orders: Orders, now: Now) {
         let changed = orders.answer != self.done.answer
             || orders.bind != self.done.bind
-            || orders.ensure != self.done.ensure;
+            || orders.ensure != self.done.ensure
+            || orders.onward != self.done.onward;
         let mut failed: BTreeMap<IpAddr, String> = BTreeMap::new();
         if changed || now >= self.check {
             self.check = now + CHECK;
@@ -372,6 +373,7 @@ impl<T: FnMut(Told)> Crew<T> {
             };
             self.segments.silence(&goes_on);
             self.hull.let_go(&mut self.host, &goes_on);
+            self.hull.send_on(&mut self.host, &orders.onward, now);
             let bind = self.with_stand_ins(&orders, now);
             // Before they are there: no listener is open for a moment.
             self.close_ports(&bind);

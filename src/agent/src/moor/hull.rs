@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use mooring_core::ipam::pool::Ping;
 use mooring_core::ipam::range::{AddressRange, HostBits};
@@ -14,10 +15,13 @@ use mooring_core::mooring::{
 use mooring_core::node::NodeReport;
 use mooring_core::wire::Mac;
 use mooring_kernel::{
-    Address, AddressFlags, Facility, Host, IpvsProtocol, Lifetime, Link, NewAddress, Open,
+    Address, AddressFlags, Facility, Host, IpvsProtocol, Lifetime, Link, NewAddress, Onward, Open,
     PortFilter, ReadError, WriteError,
 };
 use tracing::{info, warn};
+
+/// How long packets go on to the node that had an address before, if no agent is left to say for how much longer.
+const ONWARD_LASTS: Duration = Duration::from_secs(600);
 
 /// A link that frames go over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +41,9 @@ pub(super) struct Hull {
     on_ipvs_link: BTreeSet<IpAddr>,
     /// What was closed last.
     closed: Option<PortFilter>,
+    /// What is sent on, and since when the kernel knows; what an earlier agent said of it ends by itself.
+    onward: BTreeMap<IpAddr, IpAddr>,
+    renewed: mooring::Now,
     /// What could not be done when it was last tried, so that it is logged once.
     complained: BTreeSet<String>,
 }
@@ -243,6 +250,38 @@ impl Hull {
         }
     }
 
+    /// Has packets of connections go on to the nodes where these began. Where that cannot be done, they break as they do without
+    /// Mooring.
+    pub(super) fn send_on(
+        &mut self,
+        host: &mut dyn Host,
+        onward: &BTreeMap<IpAddr, IpAddr>,
+        now: mooring::Now,
+    ) {
+        let runs_out = !onward.is_empty() && now >= self.renewed + ONWARD_LASTS / 2;
+        if self.onward == *onward && !runs_out {
+            return;
+        }
+        let wanted = Onward {
+            to: onward.clone(),
+            lasts: ONWARD_LASTS,
+        };
+        let why = match host.set_onward(&wanted) {
+            Ok(Facility::Present(())) => None,
+            Ok(Facility::Absent) => Some("the kernel's nf_tables has no dup".to_owned()),
+            Err(error) => Some(error.to_string()),
+        };
+        // Not again and again: it will not be different in a moment.
+        self.onward.clone_from(onward);
+        self.renewed = now;
+        if let Some(why) = why.filter(|why| self.complained.insert(why.clone())) {
+            warn!(
+                reason = why,
+                "connections that are open when an address moves to this node break"
+            );
+        }
+    }
+
     /// Puts addresses on `kube-ipvs0` that kube-proxy will put there itself. That it fails, or that the link is not there, is
     /// no harm for longer than kube-proxy takes.
     pub(super) fn ensure(&mut self, host: &mut dyn Host, wanted: &BTreeSet<IpAddr>) {
@@ -335,7 +374,7 @@ fn fresh(interface: String, address: IpAddr) -> StandingAddress {
 pub(super) fn new_address(link: u32, address: IpAddr) -> NewAddress {
     NewAddress {
         valid: Lifetime::For(LIFETIME),
-        preferred: Lifetime::For(std::time::Duration::ZERO),
+        preferred: Lifetime::For(Duration::ZERO),
         ..permanent(link, address)
     }
 }

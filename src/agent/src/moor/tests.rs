@@ -65,6 +65,7 @@ fn wanted(address: IpAddr) -> Wanted {
         ping: Ping::Allow,
         ownership: Ownership::Available,
         arrival: mooring_core::mooring::Arrival::Planned,
+        former: None,
     }
 }
 

@@ -73,6 +73,8 @@ struct Mooring {
     path: Option<Path>,
     /// Since when it is wanted.
     begun: Now,
+    /// Whence it was handed over since then; see [`Wanted::former`].
+    former: Option<IpAddr>,
     progress: Progress,
 }
 
@@ -144,6 +146,7 @@ impl Moorings {
                 Some(mooring) => mooring.wanted_so(wanted, now),
                 None => Mooring {
                     progress: Progress::begin(now, wanted.arrival),
+                    former: wanted.former,
                     wanted,
                     berth: Err(Hindrance::NoUplink),
                     mac: None,
@@ -338,6 +341,9 @@ impl Moorings {
         for mooring in self.berthed.values_mut() {
             mooring.lapse(&self.permits, now);
             mooring.go_on(&self.proxy, &self.permits, now, &mut orders.send);
+            let address = mooring.wanted.address;
+            let onward = mooring.former.map(|former| (address, former));
+            orders.onward.extend(onward);
             if let (Ok(berth), Progress::Holding { .. }) = (&mooring.berth, &mooring.progress) {
                 mooring.order(berth, &mut orders);
             }
@@ -399,6 +405,7 @@ impl Mooring {
                 self.progress = Progress::begin(now, wanted.arrival);
             }
         }
+        self.former = wanted.former.or(self.former);
         self.wanted = wanted;
         self
     }

@@ -12,6 +12,9 @@ pub struct Orders {
     pub bind: BTreeMap<IpAddr, String>,
     /// All that has to be on `kube-ipvs0`: kube-proxy puts it there, too, and takes it away.
     pub ensure: BTreeSet<IpAddr>,
+    /// Where packets of connections have to be sent on to that began at another node, by address: to one of that node's own.
+    /// Before the address is answered for, or they would be taken for new ones.
+    pub onward: BTreeMap<IpAddr, IpAddr>,
     /// What is to be said, once. What is said about an address that could not be bound is left out.
     pub send: Vec<Sending>,
 }

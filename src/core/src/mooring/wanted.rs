@@ -31,6 +31,9 @@ pub struct Wanted {
     pub ownership: Ownership,
     /// How it comes to this node.
     pub arrival: Arrival,
+    /// An address of the node that hands it over, of the same family and on a segment of this one's, if that has one:
+    /// connections that began there go on there.
+    pub former: Option<IpAddr>,
 }
 
 /// A Service that has an address.

@@ -217,6 +217,30 @@ fn a_vlan_on_a_bond_goes_the_way_of_the_bond() {
 }
 
 #[test]
+fn packets_go_on_for_as_long_as_they_have_to() {
+    let mut host = host();
+    let mut hull = surveyed(&host);
+    let onward = BTreeMap::from([(ip(V4), ip("10.77.0.12"))]);
+    let later = |seconds| Duration::from_secs(seconds);
+    hull.send_on(&mut host, &BTreeMap::new(), later(1));
+    assert_eq!(
+        *host.onward(),
+        Onward::default(),
+        "it may be of an earlier agent"
+    );
+    hull.send_on(&mut host, &onward, later(1));
+    assert_eq!(host.onward().to, onward);
+    assert_eq!(host.onward().lasts, ONWARD_LASTS);
+    host.set_onward(&Onward::default()).unwrap();
+    hull.send_on(&mut host, &onward, later(300));
+    assert_eq!(host.onward().to, BTreeMap::new(), "the kernel still knows");
+    hull.send_on(&mut host, &onward, later(301));
+    assert_eq!(host.onward().to, onward, "it would forget");
+    hull.send_on(&mut host, &BTreeMap::new(), later(302));
+    assert_eq!(host.onward().to, BTreeMap::new());
+}
+
+#[test]
 fn ports_are_closed_once_and_again_when_something_changes() {
     let mut host = host();
     let mut hull = Hull::default();

@@ -38,6 +38,7 @@ fn wanted(address: &str, bind: Bind) -> Wanted {
         ping: Ping::default(),
         ownership: Ownership::Available,
         arrival: Arrival::Planned,
+        former: None,
     }
 }
 

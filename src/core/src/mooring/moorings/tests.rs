@@ -44,6 +44,7 @@ fn wanted(text: &str) -> Wanted {
         ping: Ping::default(),
         ownership: Ownership::Available,
         arrival: Arrival::Planned,
+        former: None,
     }
 }
 
@@ -195,6 +196,44 @@ fn what_is_taken_over_is_asked_for_in_haste() {
     assert!(!held(&bench.run(Duration::from_millis(59))));
     assert_eq!(bench.words(), [Words::Ask; 3]);
     assert!(held(&bench.run(Duration::from_millis(1))));
+}
+
+#[test]
+fn what_is_handed_over_is_not_asked_for_and_its_connections_go_on_where_they_began() {
+    let mut bench = Bench::new(LiveMode::Ipvs);
+    let former = address("10.77.0.12");
+    let comes = |arrival, former| Wanted {
+        arrival,
+        former,
+        ..wanted(ADDRESS)
+    };
+    let awaited = comes(Arrival::Awaited, Some(former));
+    bench.moorings.want([awaited], bench.now);
+    let sent_on = BTreeMap::from([(address(ADDRESS), former)]);
+    assert_eq!(bench.tick().onward, sent_on, "before it is held");
+    assert_eq!(bench.moorings.ready().count(), 0);
+    bench.moorings.program(programmed(&[ADDRESS]));
+    assert!(!held(&bench.run(Duration::from_secs(1))));
+    let ready: Vec<IpAddr> = bench.moorings.ready().collect();
+    assert_eq!(ready, [address(ADDRESS)]);
+
+    let released = comes(Arrival::Released, Some(former));
+    bench.moorings.want([released], bench.now);
+    let orders = bench.tick();
+    assert!(held(&orders));
+    assert_eq!(orders.onward, sent_on);
+    assert!(!bench.words().contains(&Words::Ask));
+    // A new plan for the same node forgets how it came.
+    bench.want(&[ADDRESS]);
+    assert_eq!(bench.tick().onward, sent_on);
+    bench.want(&[]);
+    assert_eq!(bench.tick().onward, BTreeMap::new());
+    bench.want(&[ADDRESS]);
+    assert_eq!(
+        bench.tick().onward,
+        BTreeMap::new(),
+        "nobody handed it over"
+    );
 }
 
 #[test]

@@ -30,6 +30,7 @@ fn wanted(text: &str, ports: Ports, services: &[(&str, &[ServicePort])]) -> Want
         ping: Ping::Allow,
         ownership: crate::ipam::pool::Ownership::Available,
         arrival: Arrival::Planned,
+        former: None,
     }
 }
 
