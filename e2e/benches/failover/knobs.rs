@@ -12,6 +12,7 @@ pub(crate) enum Part {
     Power,
     Freeze,
     Agent,
+    Move,
     MetalLb,
 }
 
@@ -22,6 +23,8 @@ pub(crate) struct Knobs {
     /// Of each of Mooring's cases.
     pub(crate) runs: usize,
     pub(crate) runs_of_peer: usize,
+    /// How often addresses are moved as planned.
+    pub(crate) moves: usize,
     pub(crate) parts: Vec<Part>,
     /// Gets a line of JSON for each address of each run, as soon as it is known.
     pub(crate) json: PathBuf,
@@ -35,19 +38,21 @@ impl Knobs {
             Ok("nftables") => Proxy::Nftables,
             Ok(other) => panic!("MODE={other}: ipvs, iptables or nftables"),
         };
-        let parts = var("PARTS").unwrap_or_else(|_| "power freeze agent metallb".to_owned());
+        let parts = var("PARTS").unwrap_or_else(|_| "power freeze agent move metallb".to_owned());
         let part = |name: &str| match name {
             "power" => Part::Power,
             "freeze" => Part::Freeze,
             "agent" => Part::Agent,
+            "move" => Part::Move,
             "metallb" => Part::MetalLb,
-            other => panic!("PARTS has {other}: power, freeze, agent or metallb"),
+            other => panic!("PARTS has {other}: power, freeze, agent, move or metallb"),
         };
         let json = var("JSON").unwrap_or_else(|_| "bench-failover.jsonl".to_owned());
         Self {
             proxy,
             runs: number("RUNS", 30),
             runs_of_peer: number("RUNS_PEER", 5),
+            moves: number("MOVES", 100),
             parts: parts.split_whitespace().map(part).collect(),
             // Not that of the package, where cargo runs it.
             json: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")).join(json),

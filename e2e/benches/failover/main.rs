@@ -1,5 +1,5 @@
 //! How long clients are without an address whose node dies, freezes or loses its agent: with Mooring, and with MetalLB on the
-//! same bed.
+//! same bed; and what a planned move costs them.
 //!
 //! `scripts/bench-failover` runs it, and tells its knobs. Six addresses are asked for every 10 ms each, over new connections
 //! with a time-out of 100 ms that overlap. The outage of an address is the time between the starts of two attempts that
@@ -26,6 +26,7 @@ mod metallb;
 mod moored;
 #[path = "../../tests/mooring/mod.rs"]
 mod mooring;
+mod moves;
 #[path = "../../tests/plugin/mod.rs"]
 mod plugin;
 mod product;
@@ -35,6 +36,7 @@ use failover::Site;
 use figures::Figures;
 use goals::Table;
 use knobs::{Knobs, Part};
+use moves::Cost;
 use product::Product;
 use testbed::Bed;
 use testbed::spec::StrictArp;
@@ -50,8 +52,9 @@ fn main() {
         .unwrap();
     let site = Site::set(&bed, knobs.proxy.as_str());
     let mut figures = Figures::new(&knobs);
+    let mut moves = None;
     if knobs.parts.iter().any(|part| *part != Part::MetalLb) {
-        of_mooring(&site, &knobs, &mut figures);
+        moves = of_mooring(&site, &knobs, &mut figures);
     }
     if knobs.parts.contains(&Part::MetalLb) {
         let product = Product::metallb(&site);
@@ -61,15 +64,29 @@ fn main() {
     drop(site);
     bed.down().unwrap();
     println!("\n{figures}");
-    let table = goals(&figures);
+    let mut table = goals(&figures);
+    if let Some(cost) = moves {
+        println!("{cost}");
+        table.row(
+            "requests that failed as addresses moved",
+            cost.failed as f64,
+            1.0,
+        );
+        table.row(
+            "two answers at once as addresses moved",
+            cost.overlaps as f64,
+            1.0,
+        );
+    }
     println!("\n{table}");
     if !table.is_met() {
         std::process::exit(1);
     }
 }
 
-fn of_mooring(site: &Site<'_>, knobs: &Knobs, figures: &mut Figures) {
+fn of_mooring(site: &Site<'_>, knobs: &Knobs, figures: &mut Figures) -> Option<Cost> {
     let product = Product::mooring(site);
+    let mut cost = None;
     let mut bench = Bench::new(site, &product, figures);
     for part in &knobs.parts {
         match part {
@@ -80,13 +97,19 @@ fn of_mooring(site: &Site<'_>, knobs: &Knobs, figures: &mut Figures) {
                 bench.agents(knobs.runs, "Uplink");
                 product.bind(site, "Auto");
             }
-            Part::MetalLb => {}
+            Part::Move | Part::MetalLb => {}
         }
     }
+    if let Product::Mooring(mooring) = &product
+        && knobs.parts.contains(&Part::Move)
+    {
+        cost = Some(moves::measure(site, mooring, knobs.moves));
+    }
     product.remove(site);
+    cost
 }
 
-/// What was measured of Mooring, beside what it shall be (in ms, but for the ratio).
+/// What was measured of Mooring, beside what it shall be less than (in ms, but for the ratio).
 fn goals(figures: &Figures) -> Table {
     let mut table = Table::default();
     for case in [cases::POWER_CUT, cases::FREEZE] {

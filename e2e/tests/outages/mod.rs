@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use testbed::protocol::Request;
 use testbed::steady::SteadyClient;
 
@@ -56,6 +56,18 @@ pub(crate) fn booted(scene: &Scene<'_>) {
         mooring.holder(moved).filter(elsewhere)
     });
     println!("  {} has {moved} while {first} is off", second.node);
+    // It was taken over long before Kubernetes gives up the Pods there, to which requests are sent still.
+    mooring.wait_at_most(GIVEN_UP, "no Pod of that node is an endpoint", || {
+        let slices = mooring.get(&["endpointslices"]);
+        let slices = slices["items"].as_array()?.iter();
+        let mut endpoints =
+            slices.flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten());
+        let dead = |endpoint: &Value| {
+            endpoint["nodeName"] == first.as_str()
+                && endpoint["conditions"]["ready"] != json!(false)
+        };
+        (!endpoints.any(dead)).then_some(())
+    });
     for address in addresses() {
         mooring.wait_until_reached(address);
     }

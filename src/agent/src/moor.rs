@@ -23,6 +23,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use mooring_core::fencing::Permits;
@@ -61,6 +62,8 @@ pub(crate) enum Order {
     Clear(BTreeSet<IpAddr>),
     /// Links or addresses changed.
     Look,
+    /// The whole node stood still for that time: others have taken over what it had.
+    Doubt(Duration),
     /// Another node has let go of an address that this one answers for, too: everybody has to hear who has it.
     Announce(IpAddr),
     /// The process ends.

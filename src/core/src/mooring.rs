@@ -26,7 +26,7 @@ mod witness;
 pub use announcements::{BURST, BURST_GAP};
 pub use berth::{Berth, Hindrance, Method, Place, berth, segment};
 pub use deeds::{Deed, LIFETIME, StandingAddress, deeds, is_ours};
-pub use moorings::Moorings;
+pub use moorings::{Moorings, SURELY_MISSED};
 pub use orders::{Orders, Sending, Words};
 pub use ports::{Open, open_ports};
 pub use standing::{Holding, Standing, State};

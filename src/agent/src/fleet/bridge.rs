@@ -12,7 +12,7 @@ use mooring_core::fencing::Request;
 use mooring_core::fleet::{self, News, Output};
 use mooring_core::handover::{self, Passage};
 use mooring_core::liveness::{self, Now, Verdict};
-use mooring_core::mooring::{Arrival, Wanted};
+use mooring_core::mooring::{Arrival, SURELY_MISSED, Wanted};
 use mooring_core::peer::{Keys, LENGTH, Message, PeerId};
 use mooring_core::succession::{self, Claim};
 use mooring_kernel::{boot_time, wait_for};
@@ -266,6 +266,11 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
             match news {
                 News::Node(news) => {
                     judged = true;
+                    if let liveness::News::HeldUp { missed } = news
+                        && missed >= SURELY_MISSED
+                    {
+                        self.moor.order(moor::Order::Doubt(missed));
+                    }
                     self.toll.news(&news);
                     self.log_node(&news);
                 }

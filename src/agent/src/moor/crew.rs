@@ -162,7 +162,7 @@ impl<T: FnMut(Told)> Crew<T> {
                     missed_ms,
                     "did not run for so long that others may have taken over: asks the wire again"
                 );
-                self.moorings.doubt(now);
+                self.moorings.doubt(missed, now);
                 ordered = true;
             }
             for Overheard { address, mac } in heard {
@@ -210,6 +210,7 @@ impl<T: FnMut(Told)> Crew<T> {
                 self.check = now;
             }
             Order::Look => self.look(now),
+            Order::Doubt(missed) => self.moorings.doubt(missed, now),
             Order::Announce(address) => self.moorings.announce_again(address, now),
             Order::End(..) => {}
         }

@@ -33,7 +33,9 @@ const ASK_GAP: Duration = Duration::from_millis(100);
 /// How long answers to the last question are waited for. A node whose cores are all busy was seen to answer 100 ms late.
 const LISTEN: Duration = Duration::from_millis(200);
 /// Both, where there is no time to lose: see [`Arrival::TakenOver`].
-const HASTE: Duration = Duration::from_millis(20);
+const HASTE: Duration = Duration::from_millis(15);
+/// After such a pause others have taken over what this node had, if they live: longer than that takes them.
+pub const SURELY_MISSED: Duration = Duration::from_millis(500);
 /// How long it counts that nobody answered, while the service proxy is waited for.
 const SILENCE_LASTS: Duration = Duration::from_secs(10);
 /// How long after an answer the wire is asked again. The former holder may only be about to hear that it is over.
@@ -255,14 +257,22 @@ impl Moorings {
         true
     }
 
-    /// This process did not run for so long that others may have taken over what it answers for: it answers for nothing until
-    /// the wire was asked once more. What the kernel answers for it has gone on to answer for, so that nobody took it.
-    pub fn doubt(&mut self, now: Now) {
+    /// This process did not run for that time, so long that others may have taken over what it answers for: it answers for
+    /// nothing until the wire was asked once more. What the kernel answers for it may have gone on to answer for, so that nobody
+    /// took it; unless that was so long that the whole node will have stood still.
+    pub fn doubt(&mut self, missed: Duration, now: Now) {
+        let certain = missed >= SURELY_MISSED;
+        // If nobody has it, nobody serves it meanwhile; if it was long, somebody has, who may be slow to say so.
+        let arrival = match certain {
+            true => Arrival::Planned,
+            false => Arrival::TakenOver,
+        };
         for mooring in self.berthed.values_mut() {
             let answers = matches!(&mooring.berth, Ok(berth) if berth.method == Method::Responder);
-            if answers && matches!(mooring.progress, Progress::Holding { .. }) {
+            let holds = matches!(mooring.progress, Progress::Holding { .. });
+            if holds && (answers || certain) {
                 mooring.begun = now;
-                mooring.progress = Progress::begin(now, Arrival::TakenOver);
+                mooring.progress = Progress::begin(now, arrival);
             }
         }
     }
