@@ -26,6 +26,12 @@ impl Decided {
         }
     }
 
+    /// Whether a node may have to part with its addresses.
+    pub(super) fn parts(&self, node: &str) -> bool {
+        let mut nodes = self.snapshot.nodes.iter();
+        nodes.any(|it| it.view.name == node && (it.draining || it.cordoned || it.exit.is_some()))
+    }
+
     /// What to say about addresses; made when it is first asked for.
     pub(super) fn remarks(&self) -> &BTreeMap<IpAddr, Remarks> {
         self.remarks

@@ -65,6 +65,7 @@ mod tests {
             labels: BTreeMap::new(),
             cordoned: false,
             draining: false,
+            exit: None,
             silent_since: None,
             unserved_since: None,
             addresses: Vec::new(),

@@ -369,6 +369,9 @@ impl Addresses {
         if anew || !published.is_empty() {
             self.tell(decision, &published);
         }
+        if anew {
+            self.tell_farewells(decided);
+        }
         if (idle && anew) || self.pools_written.elapsed() > POOLS_GAP {
             self.pools_written = Instant::now();
             self.write_pools(decision).await;
@@ -454,6 +457,21 @@ impl Addresses {
                 }
                 self.outbox.put(notice);
             }
+        }
+    }
+
+    /// Tells of nodes that part with their addresses, when they begin to.
+    fn tell_farewells(&mut self, decided: &Decided) {
+        let farewells = decided.decision.farewells();
+        for (node, farewell) in self.told.farewells(&farewells, |node| decided.parts(node)) {
+            let notice = notice::farewell(node, farewell);
+            tracing::info!(
+                node,
+                reason = notice.reason,
+                note = notice.message,
+                "node parts with its addresses"
+            );
+            self.outbox.put(notice);
         }
     }
 

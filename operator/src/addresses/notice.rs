@@ -6,6 +6,7 @@ use mooring_api::external_ip_pool::ExternalIPPoolStatus;
 use mooring_api::service_proxy::CLUSTER;
 use mooring_api::{ExternalIPPool, ServiceProxy};
 use mooring_core::condition::{Condition, ConditionStatus};
+use mooring_core::external_ip::Farewell;
 use mooring_core::ipam::outcome::{Headline, Severity};
 use mooring_core::kube_proxy::snapshot::ObjectName;
 use mooring_core::remediation::NoteKind;
@@ -26,6 +27,20 @@ pub(super) fn service(id: &ObjectName, uid: &str, headline: Headline) -> Notice 
         reason: headline.reason,
         action: ACTION,
         message: headline.message,
+    }
+}
+
+/// That a node parts with its addresses.
+pub(super) fn farewell(node: &str, farewell: &Farewell) -> Notice {
+    Notice {
+        regarding: node_reference(node),
+        kind: match farewell.staying {
+            0 => NoteKind::Normal,
+            _ => NoteKind::Warning,
+        },
+        reason: farewell.reason.as_str(),
+        action: "Move",
+        message: farewell.to_string(),
     }
 }
 
@@ -93,6 +108,17 @@ pub(super) fn turns(
         message: condition.message.clone(),
     };
     turned.map(notice).collect()
+}
+
+/// The kubelet refers to its node by the name in place of the uid, and `kubectl describe node` asks for that.
+fn node_reference(name: &str) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Node".to_owned()),
+        name: Some(name.to_owned()),
+        uid: Some(name.to_owned()),
+        ..ObjectReference::default()
+    }
 }
 
 fn service_reference(id: &ObjectName, uid: &str) -> ObjectReference {

@@ -1,14 +1,17 @@
 //! What a Service was told last, so that it is told once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use mooring_core::external_ip::Farewell;
 use mooring_core::ipam::outcome::{Headline, Outcome, State};
 
 /// What was told, by the uid of the Service.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     last: HashMap<String, Last>,
+    /// Why nodes part with their addresses, by their names.
+    farewells: BTreeMap<String, &'static str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +60,24 @@ impl Told {
         }
         self.last.insert(uid.to_owned(), now);
         worth.then(|| headline.unwrap_or_else(|| outcome.headline()))
+    }
+
+    /// Which nodes part with their addresses for a reason that is news. `parts` says whether a node may still have to: it is
+    /// told anew when it has to again.
+    pub(super) fn farewells<'f>(
+        &mut self,
+        farewells: &'f BTreeMap<&str, Farewell>,
+        parts: impl Fn(&str) -> bool,
+    ) -> Vec<(&'f str, &'f Farewell)> {
+        self.farewells.retain(|node, _| parts(node));
+        let mut news = Vec::new();
+        for (node, farewell) in farewells {
+            let reason = farewell.reason.as_str();
+            if self.farewells.insert((*node).to_owned(), reason) != Some(reason) {
+                news.push((*node, farewell));
+            }
+        }
+        news
     }
 
     /// Forgets Services that are gone.

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use mooring_core::external_ip::ClusterNode;
 use mooring_core::kube_proxy::snapshot::{ConfigMap, DaemonSet, Node, UpdateStrategy};
 use mooring_core::node::NodeView;
-use mooring_core::placement::DRAIN_ANNOTATION;
+use mooring_core::placement::{DRAIN_ANNOTATION, Exit};
 
 use crate::metadata::metadata;
 use crate::pod::pod_spec;
@@ -120,6 +120,7 @@ pub fn cluster_node(object: &core::Node) -> Option<ClusterNode> {
             report: None,
         },
         draining: node.annotations.contains_key(DRAIN_ANNOTATION),
+        exit: exit(object),
         labels: node.labels,
         cordoned: spec.and_then(|spec| spec.unschedulable).unwrap_or(false),
         silent_since: None,
@@ -131,4 +132,22 @@ pub fn cluster_node(object: &core::Node) -> Option<ClusterNode> {
             .collect(),
         pod_cidrs: spec.and_then(cidrs).unwrap_or_default(),
     })
+}
+
+/// Whether the node is about to go.
+fn exit(object: &core::Node) -> Option<Exit> {
+    let status = object.status.as_ref();
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    let not_ready = conditions
+        .into_iter()
+        .flatten()
+        .find(|condition| condition.type_ == "Ready" && condition.status != "True");
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let said = not_ready.map(|said| (text(&said.reason), text(&said.message)));
+    let said = said.as_ref();
+    let taints = object.spec.as_ref().and_then(|spec| spec.taints.as_ref());
+    Exit::of(
+        said.map(|(reason, message)| (reason.as_str(), message.as_str())),
+        taints.into_iter().flatten().map(|taint| taint.key.as_str()),
+    )
 }

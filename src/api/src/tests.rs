@@ -7,6 +7,7 @@ use mooring_core::kube_proxy::snapshot::{
     UpdateStrategy, VolumeSource,
 };
 use mooring_core::kube_proxy::{Source, discover};
+use mooring_core::placement::Exit;
 use serde_json::{Value, json};
 
 use super::*;
@@ -311,6 +312,26 @@ fn a_node_tells_its_addresses_and_its_pods_and_windows_has_no_part_in_it() {
         "2026-11-28T15:20:01Z".to_owned(),
     )]));
     assert!(cluster_node(&object).expect("a Linux node").draining);
+    let status = object.status.as_mut().expect("a status");
+    let ready = &mut status.conditions.as_mut().expect("conditions")[0];
+    ready.status = "False".to_owned();
+    ready.reason = Some("KubeletNotReady".to_owned());
+    ready.message = Some("node is shutting down".to_owned());
+    let shut_down = cluster_node(&object).expect("a Linux node");
+    assert_eq!(shut_down.exit, Some(Exit::ShuttingDown));
+    assert!(!shut_down.view.ready);
+    // What is left of the message of a condition that holds by now means nothing.
+    let status = object.status.as_mut().expect("a status");
+    status.conditions.as_mut().expect("conditions")[0].status = "True".to_owned();
+    assert_eq!(cluster_node(&object).expect("a Linux node").exit, None);
+    let spec = object.spec.as_mut().expect("a spec");
+    spec.taints = Some(vec![k8s_openapi::api::core::v1::Taint {
+        key: "node.kubernetes.io/out-of-service".to_owned(),
+        effect: "NoExecute".to_owned(),
+        ..Default::default()
+    }]);
+    let out = cluster_node(&object).expect("a Linux node");
+    assert_eq!(out.exit, Some(Exit::OutOfService));
     let status = object.status.as_mut().expect("a status");
     status.node_info = Some(k8s_openapi::api::core::v1::NodeSystemInfo {
         operating_system: "windows".to_owned(),

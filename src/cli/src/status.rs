@@ -6,6 +6,8 @@ use anyhow::bail;
 use futures::future::join4;
 use mooring_api::service_proxy::CLUSTER;
 use mooring_api::{NodeProxyState, ServiceProxy};
+use mooring_core::external_ip::ClusterNode;
+use mooring_core::placement::Exit;
 use serde::Serialize;
 
 use crate::args::{Connection, StatusArguments};
@@ -45,6 +47,8 @@ pub(crate) struct NodeShown {
     pub reporting: bool,
     /// It is drained, so that it shall have no addresses.
     pub drained: bool,
+    /// It is about to go, and why, so that it shall have none either.
+    pub exit: Option<&'static str>,
     /// Its addresses, counted.
     pub addresses: NodeAddresses,
     /// What its agent wrote last.
@@ -104,16 +108,14 @@ pub(crate) async fn run(
         "which nodes are drained is not shown",
         &mut incomplete,
     )?;
-    let drained: Vec<String> = objects
+    let objects: Vec<ClusterNode> = objects
         .iter()
         .filter_map(mooring_api::cluster_node)
-        .filter(|node| node.draining)
-        .map(|node| node.view.name)
         .collect();
     let addresses = addresses::shown(&claims);
     let shown = Shown {
         service_proxy,
-        nodes: nodes(states, &reporting, &drained, &addresses),
+        nodes: nodes(states, &reporting, &objects, &addresses),
         pools: pools::shown(&mooring, &antrea),
         addresses,
         incomplete,
@@ -145,7 +147,7 @@ fn or_gap<T>(
 fn nodes(
     states: Vec<NodeProxyState>,
     reporting: &[String],
-    drained: &[String],
+    objects: &[ClusterNode],
     addresses: &[AddressShown],
 ) -> Vec<NodeShown> {
     let mut counts: BTreeMap<&str, NodeAddresses> = BTreeMap::new();
@@ -161,9 +163,11 @@ fn nodes(
         .into_iter()
         .map(|state| {
             let name = state.metadata.name.as_deref().unwrap_or_default();
+            let object = objects.iter().find(|node| node.view.name == name);
             NodeShown {
                 reporting: reporting.iter().any(|node| node == name),
-                drained: drained.iter().any(|node| node == name),
+                drained: object.is_some_and(|node| node.draining),
+                exit: object.and_then(|node| node.exit).map(Exit::as_str),
                 addresses: counts.get(name).copied().unwrap_or_default(),
                 state,
             }

@@ -70,6 +70,7 @@ fn node(number: usize) -> ClusterNode {
             .collect(),
         cordoned: false,
         draining: false,
+        exit: None,
         silent_since: None,
         unserved_since: None,
         addresses: vec![IpAddr::from([10, 255, 0, number as u8])],

@@ -14,6 +14,7 @@ mod assignment;
 mod candidate;
 mod eligibility;
 mod endpoints;
+mod exit;
 mod heirs;
 mod judges;
 mod obstacle;
@@ -25,6 +26,7 @@ pub use candidate::{
 };
 pub use eligibility::{Berth, HeldBack, Verdict, eligible};
 pub use endpoints::{Endpoint, LocalService};
+pub use exit::Exit;
 pub use heirs::HEIRS;
 pub use obstacle::{Force, Obstacle};
 pub use rendezvous::{score, successor, successors};

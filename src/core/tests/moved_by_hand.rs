@@ -7,7 +7,7 @@ use mooring_core::condition::Condition;
 use mooring_core::external_ip::{Evacuation, Fate, Immovable, Known, Relocation, Stage, stage};
 use mooring_core::ipam::reason::AnnouncedReason;
 use mooring_core::ipam::service::TrafficPolicy;
-use mooring_core::placement::{Obstacle, successors};
+use mooring_core::placement::{Exit, Obstacle, successors};
 
 #[path = "external_ip/world.rs"]
 mod world;
@@ -367,6 +367,70 @@ fn a_drained_node_is_an_heir_only_while_there_is_no_other() {
     world.node(&heirs[0]).view.ready = false;
     world.settle();
     assert_eq!(known(&world, ADDRESS).heirs, [heirs[0].clone(), from]);
+}
+
+#[test]
+fn a_node_that_shuts_down_is_told_of_once_and_takes_nothing_over() {
+    let mut world = world(3, 6);
+    let from = owner(&world);
+    let here = |world: &World| {
+        let all = world.snapshot.addresses.iter();
+        all.filter(|known| known.planned.as_deref() == Some(from.as_str()))
+            .count()
+    };
+    let before = here(&world);
+    assert!(before >= 2, "{before}");
+    assert!(world.decide().farewells().is_empty());
+    let node = world.node(&from);
+    (node.view.ready, node.exit) = (false, Some(Exit::ShuttingDown));
+    let decision = world.decide();
+    let farewells = decision.farewells();
+    assert_eq!(farewells.len(), 1);
+    let farewell = &farewells[from.as_str()];
+    assert_eq!((farewell.leaving, farewell.staying), (before, 0));
+    assert_eq!(
+        farewell.to_string(),
+        format!(
+            "{before} addresses go to other nodes: its kubelet shuts it down, so that its addresses belong to other nodes until \
+             it is ready again"
+        )
+    );
+    world.settle();
+    assert_eq!(here(&world), 0);
+    assert!(world.decide().farewells().is_empty());
+    for known in &world.snapshot.addresses {
+        assert!(!known.heirs.contains(&from), "{known:?}");
+    }
+    // It is gone, and comes back: nothing returns.
+    let node = world.node(&from);
+    (node.exit, node.view.reporting) = (None, false);
+    world.settle();
+    world.take_all();
+    let node = world.node(&from);
+    (node.view.ready, node.view.reporting) = (true, true);
+    world.settle();
+    assert_eq!(here(&world), 0);
+}
+
+#[test]
+fn what_a_node_that_shuts_down_keeps_is_told_too() {
+    let mut world = world(2, 4);
+    for name in ["n1", "n2"] {
+        world.node(name).exit = Some(Exit::OutOfService);
+    }
+    let decision = world.decide();
+    assert!(decision.update.iter().all(|berthed| berthed.node.is_some()));
+    for (_, farewell) in decision.farewells() {
+        assert_eq!(farewell.leaving, 0);
+        let text = farewell.to_string();
+        assert!(
+            text.starts_with("no address goes to another node, and ")
+                && text.contains("as no other node can have"),
+            "{text}"
+        );
+    }
+    assert!(!decision.farewells().is_empty());
+    assert!(decision.is_settled(), "nothing is written: {decision:#?}");
 }
 
 #[test]

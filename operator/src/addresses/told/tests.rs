@@ -94,3 +94,31 @@ fn services_that_are_gone_are_forgotten() {
     told.retain(|uid| uid != "u");
     assert!(told.news("u", &pending("a"), Occasion::Look).is_some());
 }
+
+#[test]
+fn that_a_node_parts_with_its_addresses_is_told_once_for_each_time_and_reason() {
+    use mooring_core::external_ip::Farewell;
+    use mooring_core::placement::{Exit, Obstacle};
+
+    let mut told = Told::default();
+    let mut news = |reason: Option<Obstacle>, parts| {
+        let farewell = |reason| Farewell {
+            reason,
+            leaving: 2,
+            staying: 0,
+        };
+        let all = reason
+            .map(|reason| ("n1", farewell(reason)))
+            .into_iter()
+            .collect();
+        told.farewells(&all, |_| parts).len()
+    };
+    let shuts_down = || Some(Obstacle::Exiting(Exit::ShuttingDown));
+    assert_eq!(news(shuts_down(), true), 1);
+    assert_eq!(news(shuts_down(), true), 0);
+    assert_eq!(news(None, true), 0, "all are gone");
+    assert_eq!(news(shuts_down(), true), 0, "one is left");
+    assert_eq!(news(Some(Obstacle::Draining), true), 1);
+    assert_eq!(news(None, false), 0, "it is back");
+    assert_eq!(news(Some(Obstacle::Draining), true), 1);
+}

@@ -54,6 +54,7 @@ fn node(name: &str, number: u8) -> ClusterNode {
         labels: BTreeMap::new(),
         cordoned: false,
         draining: false,
+        exit: None,
         silent_since: None,
         unserved_since: None,
         addresses: vec![IpAddr::from([10, 0, 0, number])],

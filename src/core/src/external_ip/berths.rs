@@ -182,6 +182,7 @@ fn candidate(node: &ClusterNode, now: Timestamp) -> Candidate {
     let briefly = |since: Option<Timestamp>| since.is_some_and(|since| now < grace_ends(since));
     Candidate {
         draining: node.draining,
+        exit: node.exit,
         // An agent that never reported is not being restarted.
         briefly_silent: node.view.report.is_some() && briefly(node.silent_since),
         briefly_unserved: briefly(node.unserved_since),

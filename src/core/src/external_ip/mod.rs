@@ -12,6 +12,7 @@ mod announced;
 mod berths;
 mod decision;
 mod drain;
+mod farewell;
 mod listing;
 mod occupied;
 mod pool_state;
@@ -21,6 +22,7 @@ mod snapshot;
 
 pub use decision::{Berthed, Decision, NodeVerdict, PoolState, decide};
 pub use drain::{Departure, Evacuation, Fate, Lingering};
+pub use farewell::Farewell;
 pub use occupied::of_cluster;
 pub use relocation::{Immovable, Relocation, Stage, stage};
 pub use remarks::{Remarks, not_met};

@@ -16,7 +16,7 @@ use crate::kube_proxy::snapshot::{ObjectName, Timestamp};
 use crate::mooring::Method;
 use crate::node::NodeView;
 use crate::peer::Term;
-use crate::placement::Endpoint;
+use crate::placement::{Endpoint, Exit};
 
 /// Everything that decides about external IPs. Large parts are shared with whoever keeps them up to date.
 #[derive(Debug, Clone)]
@@ -240,6 +240,8 @@ pub struct ClusterNode {
     pub cordoned: bool,
     /// It has the annotation [`DRAIN_ANNOTATION`](crate::placement::DRAIN_ANNOTATION).
     pub draining: bool,
+    /// It is about to go.
+    pub exit: Option<Exit>,
     /// Since when its agent does not report; `None` if it does, or nobody knows since when.
     pub silent_since: Option<Timestamp>,
     /// Since when its kube-proxy does not work; `None` if it does, or nobody knows since when.

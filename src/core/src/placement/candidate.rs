@@ -6,6 +6,8 @@ use crate::condition::{Condition, ConditionStatus, ConditionType, KubeProxyHealt
 use crate::ipam::range::{AddressRange, HostBits};
 use crate::node::{NodeView, Uplink};
 
+use super::exit::Exit;
+
 /// The label by which Kubernetes keeps load balancers away from a node, with whatever value.
 pub const EXCLUDE_LABEL: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
 
@@ -30,6 +32,8 @@ pub struct Candidate {
     pub cordoned: bool,
     /// Somebody asked to move its addresses away ([`DRAIN_ANNOTATION`]).
     pub draining: bool,
+    /// It is about to go.
+    pub exit: Option<Exit>,
     /// Mooring's agent reports from there.
     pub reporting: bool,
     /// If it does not: it did until a moment ago.
@@ -73,6 +77,7 @@ impl Candidate {
             ready: view.ready,
             cordoned,
             draining: false,
+            exit: None,
             reporting: view.reporting,
             briefly_silent: false,
             briefly_unserved: false,

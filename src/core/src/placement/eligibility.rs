@@ -9,6 +9,7 @@ use crate::kube_proxy::snapshot::Timestamp;
 
 use super::candidate::{Candidate, EXCLUDE_LABEL};
 use super::endpoints::LocalService;
+use super::exit::Exit;
 use super::obstacle::{Force, Obstacle};
 
 /// What an address needs of its owner.
@@ -166,7 +167,9 @@ fn of_node(berth: &Berth<'_>, node: &Candidate) -> Vec<Obstacle> {
     if node.draining {
         obstacles.push(Obstacle::Draining);
     }
-    if !node.ready {
+    obstacles.extend(node.exit.map(Obstacle::Exiting));
+    // That is how a kubelet says that it shuts down.
+    if !node.ready && node.exit != Some(Exit::ShuttingDown) {
         obstacles.push(Obstacle::NotReady);
     }
     if !node.reporting {

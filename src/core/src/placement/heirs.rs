@@ -30,7 +30,7 @@ enum Worth {
     Good,
     /// The operator believes that it cannot, as it does not see it. It stays if there is nobody better.
     Doubtful,
-    /// It is drained. It stays if there is nobody else.
+    /// It is drained, or about to go. It stays if there is nobody else.
     Drained,
     /// It is not to have it.
     Nothing,
@@ -163,7 +163,7 @@ fn worth(obstacles: &[Obstacle]) -> Worth {
     for obstacle in obstacles {
         match obstacle.force() {
             Force::TakesNoMore if obstacle.is_restart() => {}
-            Force::YieldsToBetter if *obstacle == Obstacle::Draining => worth = Worth::Drained,
+            Force::YieldsToBetter if obstacle.is_farewell() => worth = Worth::Drained,
             Force::YieldsToBetter => worth = worth.max(Worth::Doubtful),
             Force::TakesNoMore | Force::Leaves => return Worth::Nothing,
         }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::exit::Exit;
+
 /// One reason why a node is not to own an address. Prints as a clause about the node, for people.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Obstacle {
@@ -16,6 +18,8 @@ pub enum Obstacle {
     ExcludedByLabel,
     /// Somebody drained it, as for maintenance: its addresses belong elsewhere.
     Draining,
+    /// It is about to go: its addresses are handed over while it still can.
+    Exiting(Exit),
     /// No uplink of it has the address in its subnet, and the pool has to be reached by ARP or NDP.
     NoUplinkInSubnet {
         /// Its uplinks' subnets of that family.
@@ -79,6 +83,7 @@ impl Obstacle {
             Self::NotSelected { .. } => "NotSelected",
             Self::ExcludedByLabel => "ExcludedByLabel",
             Self::Draining => "Draining",
+            Self::Exiting(exit) => exit.as_str(),
             Self::NoUplinkInSubnet { .. } => "NoUplinkInSubnet",
             Self::NoSuchInterface { .. } => "NoSuchInterface",
             Self::NoLocalEndpoint { .. } => "NoLocalEndpoint",
@@ -91,6 +96,11 @@ impl Obstacle {
             Self::ProxyNotProgrammed => "ProxyNotProgrammed",
             Self::Cordoned => "Cordoned",
         }
+    }
+
+    /// Its addresses are to leave the node, though they work there.
+    pub fn is_farewell(&self) -> bool {
+        matches!(self, Self::Draining | Self::Exiting(_))
     }
 
     /// It lasts for some seconds.
@@ -111,6 +121,7 @@ impl Obstacle {
             | Self::NoSuchInterface { .. }
             | Self::NoLocalEndpoint { .. } => Force::Leaves,
             Self::Draining
+            | Self::Exiting(_)
             | Self::NotReady
             | Self::AgentNotReporting
             | Self::KubeProxyUnhealthy { .. }
@@ -137,6 +148,7 @@ impl fmt::Display for Obstacle {
             Self::Draining => f.write_str(
                 "it was drained with kubectl mooring drain (--undo ends that), so that its addresses belong to other nodes",
             ),
+            Self::Exiting(exit) => exit.fmt(f),
             Self::NoUplinkInSubnet { subnets } if subnets.is_empty() => f.write_str(
                 "no uplink of it has a subnet of this family, so that nobody could reach the address there",
             ),

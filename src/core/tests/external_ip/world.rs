@@ -63,6 +63,7 @@ pub fn node(name: &str, subnets: &[&str]) -> ClusterNode {
         labels: BTreeMap::new(),
         cordoned: false,
         draining: false,
+        exit: None,
         silent_since: None,
         unserved_since: None,
         addresses: Vec::new(),

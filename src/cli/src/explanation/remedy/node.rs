@@ -1,6 +1,6 @@
 //! What would let a node have an address that no node can have.
 
-use mooring_core::placement::{EXCLUDE_LABEL, Obstacle};
+use mooring_core::placement::{EXCLUDE_LABEL, Exit, Obstacle};
 
 use super::{Address, Look, Remedy, Role, berth};
 
@@ -49,6 +49,7 @@ fn of_obstacle(node: &str, obstacle: &Obstacle) -> Remedy {
             format!("let node {node} have external IPs again: it is drained"),
             format!("kubectl mooring drain {node} --undo"),
         ),
+        Obstacle::Exiting(exit) => exiting(node, *exit),
         Obstacle::NoUplinkInSubnet { subnets } if subnets.is_empty() => Remedy::say(format!(
             "give an uplink of node {node} an address of this family, or take the address from a pool of the other family"
         )),
@@ -91,6 +92,23 @@ fn of_obstacle(node: &str, obstacle: &Obstacle) -> Remedy {
         Obstacle::Cordoned => Remedy::by(
             format!("let node {node} take addresses again"),
             format!("kubectl uncordon {node}"),
+        ),
+    }
+}
+
+fn exiting(node: &str, exit: Exit) -> Remedy {
+    match exit {
+        Exit::ShuttingDown | Exit::ShutDown => Remedy::by(
+            format!("start node {node} again, or wait until it is back"),
+            format!("kubectl get node {node} -w"),
+        ),
+        Exit::OutOfService => Remedy::by(
+            format!("take node {node} into service again, if it is well"),
+            format!("kubectl taint node {node} node.kubernetes.io/out-of-service-"),
+        ),
+        Exit::ToBeDeleted => Remedy::by(
+            format!("add a node, as node {node} is about to be deleted"),
+            "kubectl get nodes -o wide",
         ),
     }
 }

@@ -35,6 +35,7 @@ fn shown(safe: &str, ignore: i32) -> Shown {
         nodes: vec![NodeShown {
             reporting: true,
             drained: false,
+            exit: None,
             addresses: NodeAddresses::default(),
             state: serde_json::from_value(json!({
                 "apiVersion": "mooring.dev/v1alpha1", "kind": "NodeProxyState",
@@ -98,6 +99,12 @@ fn a_node_in_trouble_is_marked_with_the_reason() {
         text(&shown)
             .trim_end()
             .ends_with("Draining,AgentNotReporting,ArpIgnoreTooLow")
+    );
+    (shown.nodes[0].drained, shown.nodes[0].exit) = (false, Some("ShuttingDown"));
+    assert!(
+        text(&shown)
+            .trim_end()
+            .ends_with("ShuttingDown,AgentNotReporting,ArpIgnoreTooLow")
     );
 }
 

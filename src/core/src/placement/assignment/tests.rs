@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::super::eligibility::Berth;
 use super::super::endpoints::LocalService;
+use super::super::exit::Exit;
 use super::*;
 use crate::ipam::selector::LabelSelector;
 
@@ -218,6 +219,32 @@ fn an_owner_that_is_drained_gives_its_addresses_away_but_not_to_nobody() {
         settle(1, &all, &Owners::new(), false)[&ip(0)].node(),
         None,
         "it takes no new one"
+    );
+}
+
+#[test]
+fn a_node_that_shuts_down_hands_over_what_others_can_have_and_gets_nothing() {
+    let mut all = nodes(&["a", "b"]);
+    (all[0].ready, all[0].exit) = (false, Some(Exit::ShuttingDown));
+    let present = Owners::from([(ip(0), "a".to_owned())]);
+    let moved = settle(1, &all, &present, false);
+    assert_eq!(
+        moved[&ip(0)].to_string(),
+        "b: its owner a cannot keep it: its kubelet shuts it down, so that its addresses belong to other nodes until it is ready \
+         again"
+    );
+    all[1].gate = Some("arp_ignore".to_owned());
+    let kept = settle(1, &all, &present, false);
+    assert_eq!(
+        basis(&kept[&ip(0)]),
+        &Basis::KeptDespite(vec![Obstacle::Exiting(Exit::ShuttingDown)])
+    );
+    assert_eq!(settle(1, &all, &Owners::new(), false)[&ip(0)].node(), None);
+    // It is back.
+    (all[0].ready, all[0].exit) = (true, None);
+    assert_eq!(
+        basis(&settle(1, &all, &present, false)[&ip(0)]),
+        &Basis::Kept
     );
 }
 

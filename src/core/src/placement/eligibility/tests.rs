@@ -75,7 +75,7 @@ fn local(name: &str, nodes: &[&str]) -> LocalService {
 fn every_obstacle_is_named_and_nothing_else() {
     let selector = role("ingress-node");
     type Change = fn(&mut Candidate);
-    let table: [(&[&str], Change); 13] = [
+    let table: [(&[&str], Change); 15] = [
         (&[], |_| ()),
         (&["NotSelected"], |node| node.labels.clear()),
         (&["ExcludedByLabel"], |node| {
@@ -106,6 +106,14 @@ fn every_obstacle_is_named_and_nothing_else() {
         }),
         (&["GateClosed"], |node| {
             node.gate = Some("arp_ignore".to_owned())
+        }),
+        (&["ShuttingDown", "AgentNotReporting"], |node| {
+            node.exit = Some(Exit::ShuttingDown);
+            (node.ready, node.reporting, node.briefly_silent) = (false, false, true);
+        }),
+        (&["OutOfService", "NotReady"], |node| {
+            node.exit = Some(Exit::OutOfService);
+            node.ready = false;
         }),
         (&["Draining", "NotReady", "Cordoned"], |node| {
             node.cordoned = true;
