@@ -150,6 +150,7 @@ fn a_pool_is_filled_in(bed: &Bed) {
             "ping": "Allow",
             "ownership": "Available",
             "revertive": false,
+            "onCordon": "Stay",
             "reuseAfterSeconds": 60,
             "onRemoval": "Drain",
         })
@@ -190,6 +191,7 @@ fn right_ranges_are_kept(bed: &Bed) {
         "ping": "Deny",
         "ownership": "Fenced",
         "revertive": true,
+        "onCordon": "Move",
         "reuseAfterSeconds": 0,
         "onRemoval": "Release",
     });
@@ -369,6 +371,10 @@ fn fields_are_explained(bed: &Bed) {
         (
             "mip.spec.onRemoval",
             "their Services keep them until they release them",
+        ),
+        (
+            "mip.spec.onCordon",
+            "`Stay` (default): they stay, and the node only takes no more",
         ),
         (
             "mip.status.conditions.reason",

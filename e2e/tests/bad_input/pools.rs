@@ -355,6 +355,11 @@ pub(crate) fn pool_rows() -> Vec<Row> {
             &["spec.ownership", "must be of type string"],
         ),
         row(
+            "onCordon",
+            json!("Drain"),
+            &["spec.onCordon", r#"supported values: "Stay", "Move""#],
+        ),
+        row(
             "onRemoval",
             json!("Keep"),
             &["spec.onRemoval", r#"supported values: "Drain", "Release""#],

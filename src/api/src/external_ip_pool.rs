@@ -150,6 +150,12 @@ pub struct ExternalIPPoolSpec {
     /// the second one can be spared.
     #[serde(default)]
     pub revertive: bool,
+    /// What becomes of the addresses on a node that is cordoned (`kubectl cordon`, or `kubectl drain`, which begins with that).
+    /// `Stay` (default): they stay, and the node only takes no more: a cordon is about Pods. `Move`: they go to other nodes
+    /// without a gap, as with `kubectl mooring drain`, and the node gets none until it is uncordoned; one that no other node
+    /// can have stays.
+    #[serde(default)]
+    pub on_cordon: OnCordon,
     /// How many seconds a released address rests before another Service gets it, so that clients of the former Service
     /// have forgotten it. Default 60.
     #[serde(default = "reuse_after")]
@@ -250,6 +256,16 @@ pub enum Ownership {
     Available,
     /// That never two nodes have it.
     Fenced,
+}
+
+/// What becomes of addresses on a node that is cordoned.
+#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnCordon {
+    /// They stay.
+    #[default]
+    Stay,
+    /// They go to other nodes.
+    Move,
 }
 
 /// What happens to addresses in use that leave the pool.

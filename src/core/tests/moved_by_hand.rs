@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mooring_core::condition::Condition;
 use mooring_core::external_ip::{Evacuation, Fate, Immovable, Known, Relocation, Stage, stage};
+use mooring_core::ipam::pool::OnCordon;
 use mooring_core::ipam::reason::AnnouncedReason;
 use mooring_core::ipam::service::TrafficPolicy;
 use mooring_core::placement::{Exit, Obstacle, successors};
@@ -431,6 +432,58 @@ fn what_a_node_that_shuts_down_keeps_is_told_too() {
     }
     assert!(!decision.farewells().is_empty());
     assert!(decision.is_settled(), "nothing is written: {decision:#?}");
+}
+
+#[test]
+fn a_cordon_moves_the_addresses_of_those_pools_that_say_so() {
+    let on = |world: &World, node: &str, pool: &str| {
+        let all = world.snapshot.addresses.iter();
+        let here = all.filter(|known| known.planned.as_deref() == Some(node));
+        here.filter(|known| known.claim.pool.name == pool).count()
+    };
+    let mut world = world(3, 6);
+    world.pool("red", &["10.0.1.1-10.0.1.200"], |spec| {
+        spec.on_cordon = OnCordon::Move;
+    });
+    for number in 0..6 {
+        world.service(&format!("red-{number}"), "red", |_| ());
+    }
+    world.settle();
+    world.take_all();
+    world.settle();
+    let (blue, red) = (on(&world, "n1", "blue"), on(&world, "n1", "red"));
+    assert!(blue > 0 && red > 0, "{blue} {red}");
+    world.node("n1").cordoned = true;
+    let decision = world.decide();
+    let farewell = &decision.farewells()["n1"];
+    assert_eq!((farewell.leaving, farewell.staying), (red, 0));
+    assert!(
+        farewell
+            .to_string()
+            .ends_with("it is cordoned, and pool red moves its addresses to other nodes then (spec.onCordon: Move)"),
+        "{farewell}"
+    );
+    world.settle();
+    world.take_all();
+    world.settle();
+    assert_eq!(
+        (on(&world, "n1", "blue"), on(&world, "n1", "red")),
+        (blue, 0)
+    );
+    let reds = world.snapshot.addresses.iter();
+    for known in reds.filter(|known| known.claim.pool.name == "red") {
+        assert!(!known.heirs.contains(&"n1".to_owned()), "{known:?}");
+    }
+    // All are cordoned, as one after the other is in an upgrade that goes too fast: what works stays.
+    world.node("n2").cordoned = true;
+    world.node("n3").cordoned = true;
+    let before = (on(&world, "n2", "red"), on(&world, "n3", "red"));
+    world.settle();
+    assert_eq!((on(&world, "n2", "red"), on(&world, "n3", "red")), before);
+    // Uncordoned, it can have them again: the others are still cordoned.
+    world.node("n1").cordoned = false;
+    world.settle();
+    assert_eq!(on(&world, "n1", "red"), 6);
 }
 
 #[test]

@@ -6,8 +6,8 @@ use mooring_core::ipam::pool::{self, PoolId, PoolObject, PoolSpec, Usage};
 use mooring_core::ipam::range::RangeText;
 
 use super::{
-    Bind, ExternalIPPool, ExternalIPPoolStatus, IPRange, OnRemoval, Ownership, Ping, PoolUsage,
-    Ports,
+    Bind, ExternalIPPool, ExternalIPPoolStatus, IPRange, OnCordon, OnRemoval, Ownership, Ping,
+    PoolUsage, Ports,
 };
 use crate::condition::{condition, set_condition};
 use crate::metadata::timestamp;
@@ -54,6 +54,10 @@ pub fn object(pool: &ExternalIPPool) -> PoolObject {
                 Ownership::Fenced => pool::Ownership::Fenced,
             },
             revertive: spec.revertive,
+            on_cordon: match spec.on_cordon {
+                OnCordon::Stay => pool::OnCordon::Stay,
+                OnCordon::Move => pool::OnCordon::Move,
+            },
             reuse_after: spec.reuse_after_seconds,
             on_removal: match spec.on_removal {
                 OnRemoval::Drain => pool::OnRemoval::Drain,

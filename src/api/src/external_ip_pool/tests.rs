@@ -51,6 +51,7 @@ fn every_field_is_taken_over() {
         "ping": "Deny",
         "ownership": "Fenced",
         "revertive": true,
+        "onCordon": "Move",
         "reuseAfterSeconds": 5,
         "onRemoval": "Release",
     }));
@@ -86,6 +87,7 @@ fn every_field_is_taken_over() {
         (pool::Bind::Responder, pool::Ports::All, pool::Ping::Deny)
     );
     assert_eq!(spec.ownership, pool::Ownership::Fenced);
+    assert_eq!(spec.on_cordon, pool::OnCordon::Move);
     assert_eq!(
         (spec.reuse_after, spec.on_removal),
         (5, pool::OnRemoval::Release)

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::snapshot::{ClusterNode, Known, Snapshot};
 use crate::ipam::claim::Claim;
-use crate::ipam::pool::{Pool, PoolId, PoolProblem, PoolSpec};
+use crate::ipam::pool::{OnCordon, Pool, PoolId, PoolProblem, PoolSpec};
 use crate::ipam::range::{Addresses, Family};
 use crate::ipam::service::TrafficPolicy;
 use crate::kube_proxy::snapshot::Timestamp;
@@ -147,6 +147,7 @@ impl<'a> Harbour<'a> {
             present: None,
             taken_from: None,
             revertive: spec.revertive,
+            moves_on_cordon: spec.on_cordon == OnCordon::Move,
             held_back: None,
             heirs: &[],
         }

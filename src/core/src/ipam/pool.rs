@@ -125,6 +125,8 @@ pub struct PoolSpec {
     pub ownership: Ownership,
     /// Addresses go back to a node that returns.
     pub revertive: bool,
+    /// What a cordon means for the addresses on a node.
+    pub on_cordon: OnCordon,
     /// How long a released address rests before somebody else gets it, in seconds. Neighbours may send traffic for the
     /// former Service to it for as long as they remember.
     pub reuse_after: u32,
@@ -152,6 +154,7 @@ impl Default for PoolSpec {
             ping: Ping::default(),
             ownership: Ownership::default(),
             revertive: false,
+            on_cordon: OnCordon::default(),
             reuse_after: REUSE_AFTER,
             on_removal: OnRemoval::default(),
         }
@@ -198,6 +201,16 @@ pub enum Ownership {
     Available,
     /// That never two nodes have it: its holder needs a Lease.
     Fenced,
+}
+
+/// What becomes of the addresses of a pool on a node that is cordoned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnCordon {
+    /// They stay; the node only takes no more.
+    #[default]
+    Stay,
+    /// They go to other nodes, as if it were drained.
+    Move,
 }
 
 /// What happens to addresses in use when they are taken out of a pool, or it is deleted.

@@ -38,6 +38,8 @@ pub struct Berth<'a> {
     pub taken_from: Option<&'a str>,
     /// The pool is `revertive`: the address goes back to a better node as soon as there is one.
     pub revertive: bool,
+    /// The pool moves its addresses away from a node that is cordoned.
+    pub moves_on_cordon: bool,
     /// The node that it does not go back to yet.
     pub held_back: Option<HeldBack<'a>>,
     /// Those that are known to take it over while its owner is gone.
@@ -200,7 +202,13 @@ fn of_node(berth: &Berth<'_>, node: &Candidate) -> Vec<Obstacle> {
         obstacles.push(Obstacle::ProxyNotProgrammed);
     }
     if node.cordoned {
-        obstacles.push(Obstacle::Cordoned);
+        obstacles.push(if berth.moves_on_cordon {
+            Obstacle::CordonMoves {
+                pool: berth.pool.to_owned(),
+            }
+        } else {
+            Obstacle::Cordoned
+        });
     }
     obstacles
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::assignment::Fleet;
+use super::candidate::Candidate;
 use super::eligibility::{Berth, hindrances, unhindered};
 use super::judges::Judges;
 use super::obstacle::{Force, Obstacle};
@@ -124,14 +125,19 @@ impl<'n> Fleet<'n> {
 
     /// The nodes that nothing but a drain keeps from an address, the best first.
     fn drained(&mut self, berth: &'n Berth<'n>, owner: usize) -> Vec<usize> {
-        if !self.nodes.iter().any(|node| node.draining) {
+        let leaves = |node: &&Candidate| node.draining || (berth.moves_on_cordon && node.cordoned);
+        if !self.nodes.iter().any(leaves) {
             return Vec::new();
         }
         let judged = self.judges.judge(berth);
         let mut scores = Scores::of(berth.ip);
         let mut top = Top::default();
         for (number, node) in self.nodes.iter().enumerate() {
-            if number != owner && judged.obstacles(number) == [Obstacle::Draining] {
+            let obstacles = judged.obstacles(number);
+            let only = |obstacle: &Obstacle| {
+                matches!(obstacle, Obstacle::Draining | Obstacle::CordonMoves { .. })
+            };
+            if number != owner && !obstacles.is_empty() && obstacles.iter().all(only) {
                 top.add(scores.score(&node.name), number);
             }
         }

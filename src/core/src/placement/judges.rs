@@ -17,6 +17,7 @@ struct Case<'a> {
     selector: &'a LabelSelector,
     interfaces: &'a [String],
     in_subnet: bool,
+    moves_on_cordon: bool,
     around: Vec<&'a AddressRange>,
 }
 
@@ -62,6 +63,7 @@ impl<'a> Judges<'a> {
             selector: berth.selector,
             interfaces: berth.interfaces,
             in_subnet: berth.in_subnet,
+            moves_on_cordon: berth.moves_on_cordon,
             around: around.filter(|subnet| subnet.contains(berth.ip)).collect(),
         };
         let judged = self.known.entry(case);

@@ -20,6 +20,11 @@ pub enum Obstacle {
     Draining,
     /// It is about to go: its addresses are handed over while it still can.
     Exiting(Exit),
+    /// It is cordoned, and the pool moves its addresses away from such nodes.
+    CordonMoves {
+        /// The pool.
+        pool: String,
+    },
     /// No uplink of it has the address in its subnet, and the pool has to be reached by ARP or NDP.
     NoUplinkInSubnet {
         /// Its uplinks' subnets of that family.
@@ -84,6 +89,7 @@ impl Obstacle {
             Self::ExcludedByLabel => "ExcludedByLabel",
             Self::Draining => "Draining",
             Self::Exiting(exit) => exit.as_str(),
+            Self::CordonMoves { .. } => "CordonMoves",
             Self::NoUplinkInSubnet { .. } => "NoUplinkInSubnet",
             Self::NoSuchInterface { .. } => "NoSuchInterface",
             Self::NoLocalEndpoint { .. } => "NoLocalEndpoint",
@@ -100,7 +106,10 @@ impl Obstacle {
 
     /// Its addresses are to leave the node, though they work there.
     pub fn is_farewell(&self) -> bool {
-        matches!(self, Self::Draining | Self::Exiting(_))
+        matches!(
+            self,
+            Self::Draining | Self::Exiting(_) | Self::CordonMoves { .. }
+        )
     }
 
     /// It lasts for some seconds.
@@ -122,6 +131,7 @@ impl Obstacle {
             | Self::NoLocalEndpoint { .. } => Force::Leaves,
             Self::Draining
             | Self::Exiting(_)
+            | Self::CordonMoves { .. }
             | Self::NotReady
             | Self::AgentNotReporting
             | Self::KubeProxyUnhealthy { .. }
@@ -149,6 +159,10 @@ impl fmt::Display for Obstacle {
                 "it was drained with kubectl mooring drain (--undo ends that), so that its addresses belong to other nodes",
             ),
             Self::Exiting(exit) => exit.fmt(f),
+            Self::CordonMoves { pool } => write!(
+                f,
+                "it is cordoned, and pool {pool} moves its addresses to other nodes then (spec.onCordon: Move)"
+            ),
             Self::NoUplinkInSubnet { subnets } if subnets.is_empty() => f.write_str(
                 "no uplink of it has a subnet of this family, so that nobody could reach the address there",
             ),

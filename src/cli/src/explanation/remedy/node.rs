@@ -89,7 +89,7 @@ fn of_obstacle(node: &str, obstacle: &Obstacle) -> Remedy {
             format!("see what node {node} reports about its service proxy"),
             format!("kubectl describe nodeproxystate {node}"),
         ),
-        Obstacle::Cordoned => Remedy::by(
+        Obstacle::Cordoned | Obstacle::CordonMoves { .. } => Remedy::by(
             format!("let node {node} take addresses again"),
             format!("kubectl uncordon {node}"),
         ),

@@ -38,6 +38,7 @@ fn berth<'a>(selector: &'a LabelSelector, number: usize, present: Option<&'a str
         present,
         taken_from: None,
         revertive: false,
+        moves_on_cordon: false,
         held_back: None,
         heirs: &[],
     }

@@ -46,6 +46,7 @@ fn berth(selector: &LabelSelector) -> Berth<'_> {
         present: None,
         taken_from: None,
         revertive: false,
+        moves_on_cordon: false,
         held_back: None,
         heirs: &[],
     }
@@ -126,6 +127,22 @@ fn every_obstacle_is_named_and_nothing_else() {
         change(&mut node);
         assert_eq!(names(&berth(&selector), node), expected);
     }
+}
+
+#[test]
+fn what_a_cordon_means_is_the_pools_to_say() {
+    let selector = LabelSelector::default();
+    let cordoned = || Candidate {
+        cordoned: true,
+        ..node("a")
+    };
+    assert_eq!(names(&berth(&selector), cordoned()), ["Cordoned"]);
+    let moving = Berth {
+        moves_on_cordon: true,
+        ..berth(&selector)
+    };
+    assert_eq!(names(&moving, cordoned()), ["CordonMoves"]);
+    assert_eq!(names(&moving, node("a")), [""; 0]);
 }
 
 #[test]
