@@ -1,0 +1,258 @@
+//! What happens to the network and to nodes that live on: nobody takes anything over where that is not called for, and where it
+//! is, two answer for no longer than they have to.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
+
+mod cargo;
+mod failover;
+mod moored;
+mod mooring;
+mod plugin;
+
+use std::time::{Duration, Instant};
+
+use failover::{Pace, Site, Trial};
+use moored::{POOL, Tale, tell_all};
+use mooring::Mooring;
+use serde_json::json;
+use testbed::Bed;
+use testbed::protocol::Request;
+use testbed::spec::{Proxy, StrictArp};
+use testbed::watcher::Story;
+
+/// Of a node that is dead, addresses are taken over in a third of a second; here nobody may take any for so long.
+const CALM: Duration = Duration::from_secs(15);
+/// For so long two may answer after what kept them apart is over.
+const AT_ONCE: Duration = Duration::from_millis(500);
+/// How long the segment is split: longer than a Fenced address needs to go to the other side.
+const SPLIT: Duration = Duration::from_secs(25);
+const AFTERWARDS: Duration = Duration::from_secs(5);
+/// Until each address has its Lease: who finds none waits as long as the longest can last.
+const FENCED: Duration = Duration::from_secs(60);
+
+#[test]
+fn who_lives_keeps_its_addresses_and_no_two_keep_one() {
+    let bed = Bed::fixture(env!("CARGO_BIN_EXE_testbed"), "impaired")
+        .proxy(Proxy::Ipvs)
+        .strict_arp(StrictArp::True)
+        .start()
+        .unwrap();
+    let mooring = Mooring::install(&bed);
+    mooring.wait_until_safe();
+    mooring.create_lan_pool(&json!({}));
+    let site = Site::set(&bed, "ipvs");
+    site.publish(|address| json!({"mooring.dev/pool": POOL, "mooring.dev/ips": address}));
+    mooring.wait_until_settled(&site);
+    let scene = Scene {
+        mooring,
+        site: &site,
+    };
+    tell_all("", &stories(), &scene);
+    drop(site);
+    bed.down().unwrap();
+}
+
+struct Scene<'a> {
+    mooring: Mooring<'a>,
+    site: &'a Site<'a>,
+}
+
+/// In this order: each begins where the one before it ended.
+const fn stories<'a>() -> [Tale<Scene<'a>>; 7] {
+    [
+        ("a firewall blocks UDP between two nodes", firewall),
+        ("what one node sends to another is lost", one_way),
+        ("a third of what a node sends is lost", losses),
+        ("a node stalls for 95 ms again and again", stalls),
+        ("a node stands still for 1, 5 and 60 seconds", pauses),
+        ("the segment is split", split),
+        ("the segment is split, and the pool is Fenced", split_fenced),
+    ]
+}
+
+fn firewall(scene: &Scene<'_>) {
+    scene.nobody_moves(|node, other| {
+        let status = scene.site.bed.status().unwrap();
+        let peer = status.hosts().find(|host| host.name == other).unwrap();
+        let peer = peer.ipv4();
+        let rules = format!(
+            "nft 'add table inet wall; add chain inet wall in {{ type filter hook input priority -400; }}; \
+             add chain inet wall out {{ type filter hook output priority -400; }}; \
+             add rule inet wall in ip saddr {peer} udp dport 10271 drop; \
+             add rule inet wall out ip daddr {peer} udp dport 10271 drop'"
+        );
+        scene.run(node, &rules);
+        scene.mooring.let_pass(CALM);
+        scene.run(node, "nft delete table inet wall");
+    });
+}
+
+fn one_way(scene: &Scene<'_>) {
+    scene.nobody_moves(|node, other| {
+        scene.order(Request::Cut(vec![(node.to_owned(), other.to_owned())]));
+        scene.mooring.let_pass(CALM);
+        scene.order(Request::Heal);
+    });
+}
+
+fn losses(scene: &Scene<'_>) {
+    scene.nobody_moves(|node, _| {
+        scene.run(node, "tc qdisc add dev eth0 root netem loss 30%");
+        scene.mooring.let_pass(CALM);
+        scene.run(node, "tc qdisc del dev eth0 root");
+    });
+}
+
+fn stalls(scene: &Scene<'_>) {
+    scene.nobody_moves(|node, _| {
+        let begin = Instant::now();
+        while begin.elapsed() < CALM {
+            scene.stand_still(node, Duration::from_millis(95));
+            scene.mooring.let_pass(Duration::from_millis(900));
+        }
+    });
+}
+
+/// Others take over from a node that stands still. When it goes on, it has nothing to say any more.
+fn pauses(scene: &Scene<'_>) {
+    for seconds in [1, 5, 60] {
+        let (trial, node, _) = scene.begin();
+        let before = trial.mark();
+        scene.stand_still(&node, Duration::from_secs(seconds));
+        scene.mooring.let_pass(AFTERWARDS);
+        println!("  {node} stood still for {seconds} s");
+        for seen in trial.end(&before) {
+            scene.mooring.print(&seen.story);
+            assert!(seen.story.longest_overlap() <= AT_ONCE, "{}", seen.story);
+            scene.expect_one_at_last(&seen.story);
+        }
+        scene.mooring.wait_until_settled(scene.site);
+    }
+}
+
+/// Each side serves its own clients, and the host that sees both is answered twice. When they meet again, one lets go.
+fn split(scene: &Scene<'_>) {
+    let (trial, node, _) = scene.begin();
+    scene.cut_off(&node);
+    scene.mooring.let_pass(SPLIT);
+    let before = trial.mark();
+    scene.order(Request::Heal);
+    scene.mooring.let_pass(AFTERWARDS);
+    for seen in trial.end(&before) {
+        scene.mooring.print(&seen.story);
+        let since = seen.story.since(before.watch);
+        println!(
+            "  {}: two answered for {} ms after they met",
+            seen.address,
+            since.longest_overlap().as_millis()
+        );
+        assert!(since.longest_overlap() <= AT_ONCE, "{since}");
+        scene.expect_one_at_last(&seen.story);
+    }
+    scene.mooring.wait_until_settled(scene.site);
+}
+
+/// The side without the API server falls silent before the other one speaks, and nobody is ever answered twice.
+fn split_fenced(scene: &Scene<'_>) {
+    let pool = format!("externalippool/{POOL}");
+    let fenced = json!({"spec": {"ownership": "Fenced"}});
+    scene.mooring.merge(&pool, &fenced);
+    for address in &scene.site.addresses {
+        scene
+            .mooring
+            .wait_at_most(FENCED, &format!("{address} has its Lease"), || {
+                let said = scene.mooring.said_of(*address, "Announced")?;
+                (said.status == "True" && said.message.contains("Fenced")).then_some(said)
+            });
+    }
+    scene.mooring.wait_until_settled(scene.site);
+    let said = scene.mooring.said_of(scene.site.addresses[0], "Announced");
+    println!("  {}", said.unwrap().message);
+
+    let (trial, node, addresses) = scene.begin();
+    scene.cut_off(&node);
+    scene.mooring.let_pass(SPLIT);
+    scene.order(Request::Heal);
+    let before = trial.mark();
+    scene.mooring.let_pass(AFTERWARDS);
+    for seen in trial.end(&before) {
+        scene.mooring.print(&seen.story);
+        assert_eq!(seen.story.overlaps(), [], "{}", seen.story);
+        scene.expect_one_at_last(&seen.story);
+        let moved = seen.owner.as_ref() != Some(&node);
+        if addresses.contains(&seen.address) {
+            println!(
+                "  {}: silent for {:.1} s",
+                seen.address,
+                seen.story.longest_silence().as_secs_f64()
+            );
+            assert!(moved, "{}", seen.story);
+        }
+    }
+    scene.mooring.wait_until_settled(scene.site);
+}
+
+// === impl Scene ===
+
+impl Scene<'_> {
+    /// Begins to look; which node has most addresses, and which these are.
+    fn begin(&self) -> (Trial<'_>, String, Vec<std::net::IpAddr>) {
+        let trial = Trial::begin(self.site, Pace::Attentive);
+        self.mooring.let_pass(Duration::from_secs(2));
+        let owners = trial.owners();
+        let most = owners.into_iter().max_by_key(|(_, all)| all.len());
+        let (node, addresses) = most.unwrap();
+        (trial, node, addresses)
+    }
+
+    /// Has something done to the node with most addresses, and maybe to what is between it and another; everybody keeps what it
+    /// has.
+    #[track_caller]
+    fn nobody_moves(&self, something: impl FnOnce(&str, &str)) {
+        let (trial, node, _) = self.begin();
+        let status = self.site.bed.status().unwrap();
+        let mut nodes = status.nodes.into_iter().map(|node| node.host.name);
+        let other = nodes.find(|other| *other != node).unwrap();
+        let before = trial.mark();
+        something(&node, &other);
+        self.mooring.let_pass(AFTERWARDS);
+        println!("  {node}, and {other}");
+        for seen in trial.end(&before) {
+            println!("  {}: {}", seen.address, seen.report);
+            assert_eq!(seen.story.macs().len(), 1, "{}", seen.story);
+        }
+    }
+
+    fn stand_still(&self, node: &str, time: Duration) {
+        self.order(Request::Freeze(node.to_owned()));
+        self.mooring.let_pass(time);
+        self.order(Request::Thaw(node.to_owned()));
+    }
+
+    /// Nothing gets from the node to other nodes and the API server, nor back.
+    fn cut_off(&self, node: &str) {
+        let status = self.site.bed.status().unwrap();
+        let nodes = status.nodes.into_iter().map(|node| node.host.name);
+        let others = nodes.chain(["cp".to_owned()]);
+        let pairs = others.filter(|other| other != node).flat_map(|other| {
+            let there = (node.to_owned(), other.clone());
+            [there, (other, node.to_owned())]
+        });
+        self.order(Request::Cut(pairs.collect()));
+    }
+
+    #[track_caller]
+    fn expect_one_at_last(&self, story: &Story) {
+        let end = story.last_answer().unwrap();
+        let settled = story.since(end.saturating_sub(Duration::from_secs(3)));
+        assert_eq!(settled.macs().len(), 1, "{story}");
+    }
+
+    fn run(&self, node: &str, script: &str) {
+        self.site.bed.run_on(node, script).unwrap();
+    }
+
+    #[track_caller]
+    fn order(&self, request: Request) {
+        self.site.bed.order(&request).unwrap();
+    }
+}
