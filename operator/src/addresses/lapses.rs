@@ -1,16 +1,17 @@
-//! Since when nodes lack their agent or their kube-proxy. Only whoever looks all the time can tell.
+//! Since when nodes lack their agent or their kube-proxy, and whether they died. Only whoever looks all the time can tell.
 
 use std::collections::BTreeMap;
 
 use mooring_core::external_ip::ClusterNode;
 use mooring_core::kube_proxy::snapshot::Timestamp;
-use mooring_core::placement::is_unserved;
+use mooring_core::placement::{Life, is_unserved};
 
 /// Since when, by node. What began before this process did is taken to begin with it.
 #[derive(Debug, Default)]
 pub(super) struct Lapses {
     silent: BTreeMap<String, Timestamp>,
     unserved: BTreeMap<String, Timestamp>,
+    lives: BTreeMap<String, Life>,
 }
 
 // === impl Lapses ===
@@ -21,6 +22,10 @@ impl Lapses {
         let mut next = Self::default();
         for node in nodes {
             let name = &node.view.name;
+            if let Some(before) = self.lives.get(name) {
+                node.life.follow(before, node.view.ready, now);
+            }
+            next.lives.insert(name.clone(), node.life.clone());
             let since =
                 |former: &BTreeMap<String, Timestamp>| former.get(name).copied().unwrap_or(now);
             if !node.view.reporting {
@@ -66,11 +71,26 @@ mod tests {
             cordoned: false,
             draining: false,
             exit: None,
+            life: Life::default(),
             silent_since: None,
             unserved_since: None,
             addresses: Vec::new(),
             pod_cidrs: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_boot_that_nobody_announced_is_remembered_until_the_process_ends() {
+        let mut lapses = Lapses::default();
+        let mut look = |boot: &str, second| {
+            let mut nodes = [node(true, true)];
+            nodes[0].life.boot = boot.to_owned();
+            lapses.note(&mut nodes, Timestamp::from_unix_seconds(second));
+            nodes[0].life.restarted.map(Timestamp::unix_seconds)
+        };
+        assert_eq!(look("a", 10), None);
+        assert_eq!(look("b", 20), Some(20));
+        assert_eq!(look("b", 30), Some(20));
     }
 
     #[test]

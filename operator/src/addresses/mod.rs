@@ -372,6 +372,9 @@ impl Addresses {
         if anew {
             self.tell_farewells(decided);
         }
+        if idle && anew {
+            self.write_unrest(decision).await;
+        }
         if (idle && anew) || self.pools_written.elapsed() > POOLS_GAP {
             self.pools_written = Instant::now();
             self.write_pools(decision).await;
@@ -413,6 +416,20 @@ impl Addresses {
                 for notice in chore.tell {
                     self.outbox.put(notice);
                 }
+            }
+        }
+    }
+
+    /// What is remembered of nodes that have died: once for each death.
+    async fn write_unrest(&mut self, decision: &Decision) {
+        let now = Timestamp::from_unix_seconds(jiff::Timestamp::now().as_second());
+        for (node, unrest) in &decision.unrest {
+            let write = write::Write::Unrest {
+                node: node.clone(),
+                unrest: *unrest,
+            };
+            if !self.is_held(&write) && !self.write(vec![write]).await.is_empty() {
+                self.outbox.put(notice::death(node, *unrest, now));
             }
         }
     }

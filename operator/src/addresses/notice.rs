@@ -8,7 +8,8 @@ use mooring_api::{ExternalIPPool, ServiceProxy};
 use mooring_core::condition::{Condition, ConditionStatus};
 use mooring_core::external_ip::Farewell;
 use mooring_core::ipam::outcome::{Headline, Severity};
-use mooring_core::kube_proxy::snapshot::ObjectName;
+use mooring_core::kube_proxy::snapshot::{ObjectName, Timestamp};
+use mooring_core::placement::Unrest;
 use mooring_core::remediation::NoteKind;
 
 use crate::event::Notice;
@@ -108,6 +109,29 @@ pub(super) fn turns(
         message: condition.message.clone(),
     };
     turned.map(notice).collect()
+}
+
+/// That a node died, and what that means for it.
+pub(super) fn death(node: &str, unrest: Unrest, now: Timestamp) -> Notice {
+    let restless = unrest.restless(now);
+    Notice {
+        regarding: node_reference(node),
+        kind: NoteKind::Warning,
+        reason: match restless {
+            Some(_) => "DiesOften",
+            None => "Died",
+        },
+        action: "Watch",
+        message: match restless {
+            Some(restless) => {
+                format!("{restless}: other nodes get new addresses, and take over, before it")
+            }
+            None => format!(
+                "it died at {}, without having been drained, cordoned or shut down",
+                unrest.last
+            ),
+        },
+    }
 }
 
 /// The kubelet refers to its node by the name in place of the uid, and `kubectl describe node` asks for that.

@@ -169,7 +169,7 @@ impl Addresses {
                 stores.antrea_pools.get(pool).map(Seen::of).as_ref() == Some(seen)
             }
             // Not urgent.
-            Write::Remarks { .. } => true,
+            Write::Remarks { .. } | Write::Unrest { .. } => true,
         }
     }
 
@@ -208,6 +208,9 @@ impl Addresses {
                 );
             }
             Write::Delete { name, .. } => tracing::debug!(name, "address free again"),
+            Write::Unrest { node, unrest } => {
+                tracing::info!(node, deaths = unrest.deaths, "node has died");
+            }
             Write::PoolStatus { .. } | Write::AntreaStatus { .. } | Write::Remarks { .. } => {}
         }
     }

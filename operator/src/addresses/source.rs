@@ -13,7 +13,6 @@ use kube::Api;
 use kube::api::DynamicObject;
 use kube::runtime::watcher::Config;
 use mooring_api::external_ip_pool::ExternalIPPoolStatus;
-use mooring_api::node_proxy_state::NodeProxyStateStatus;
 use mooring_api::{
     ExternalIP, ExternalIPPool, NodeProxyState, ServiceProxy, antrea_controller, antrea_pool,
     external_ip_pool, network, node_proxy_state, service_proxy,
@@ -262,7 +261,7 @@ impl Watch {
             Source::Reports => tokio::spawn(follow(
                 Api::all(client),
                 all,
-                |state: NodeProxyState| state.status.as_ref().map(report),
+                |state: NodeProxyState| report(&state),
                 Change::Reports,
                 changes,
             )),
@@ -392,11 +391,11 @@ fn trimmed_slice(slice: &EndpointSlice) -> Option<Slice> {
 }
 
 /// What a node saw of addresses of others decides nothing about ours.
-fn report(status: &NodeProxyStateStatus) -> NodeReport {
-    NodeReport {
+pub(super) fn report(state: &NodeProxyState) -> Option<NodeReport> {
+    Some(NodeReport {
         witnessed: Vec::new(),
-        ..node_proxy_state::from_status(status)
-    }
+        ..node_proxy_state::report(state)?
+    })
 }
 
 fn gate(proxy: &ServiceProxy) -> Versioned<Gate> {

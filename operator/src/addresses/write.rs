@@ -5,13 +5,14 @@ use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Pre
 use kube::{Api, Client};
 use mooring_api::external_ip::ExternalIPSpec;
 use mooring_api::external_ip_pool::{ExternalIPPoolSpec, ExternalIPPoolStatus};
-use mooring_api::{ExternalIP, ExternalIPPool, antrea_pool};
+use mooring_api::{ExternalIP, ExternalIPPool, NodeProxyState, antrea_pool};
 use mooring_core::external_ip::Berthed;
 use mooring_core::ipam::allocate::STATUS_WRITER;
 use mooring_core::ipam::object_name;
 use mooring_core::ipam::plan::StatusWrite;
 use mooring_core::ipam::service::Ingress;
 use mooring_core::kube_proxy::snapshot::ObjectName;
+use mooring_core::placement::{UNREST_ANNOTATION, Unrest};
 use serde_json::{Map, Value, json};
 
 use super::copies::Versioned;
@@ -65,6 +66,8 @@ pub(super) enum Write {
     },
     /// What is said about an address.
     Remarks { name: String, body: Value },
+    /// What is remembered of the deaths of a node. Nobody else writes it.
+    Unrest { node: String, unrest: Unrest },
 }
 
 /// What became of a write.
@@ -117,6 +120,7 @@ impl Write {
             Self::PoolStatus { .. } => "pool_status",
             Self::AntreaStatus { .. } => "antrea_pool_status",
             Self::Remarks { .. } => "remarks",
+            Self::Unrest { .. } => "unrest",
         }
     }
 
@@ -131,6 +135,7 @@ impl Write {
             Self::Finalizers { pool, .. } | Self::PoolStatus { pool, .. } => format!("pool {pool}"),
             Self::AntreaStatus { pool, .. } => format!("Antrea's pool {pool}"),
             Self::Remarks { name, .. } => conditions(name),
+            Self::Unrest { node, .. } => format!("unrest of {node}"),
         }
     }
 
@@ -149,6 +154,7 @@ impl Write {
                 Operation::of("patch", antrea_pool::GROUP, "externalippools/status", None)
             }
             Self::Remarks { .. } => Operation::of("patch", OURS, "externalips/status", None),
+            Self::Unrest { .. } => Operation::of("patch", OURS, "nodeproxystates", None),
         }
     }
 
@@ -264,6 +270,13 @@ impl Write {
                 let request = addresses.patch_status(name, &parameters, &body);
                 address_now(&bounded(operation, request).await?)
             }
+            Self::Unrest { node, unrest } => {
+                let api: Api<NodeProxyState> = Api::all(client.clone());
+                let body = Patch::Merge(unrest_patch(unrest));
+                let parameters = merging();
+                let request = api.patch(node, &parameters, &body);
+                report_now(&bounded(operation, request).await?)
+            }
         };
         Ok(Written::Now(Box::new(change)))
     }
@@ -298,6 +311,13 @@ impl Write {
                 let found = bounded(operation, api.get_opt(pool)).await?;
                 let gone = Change::Pools(Update::Gone(pool.clone()));
                 Ok(found.map_or(gone, |found| pool_now(&found)))
+            }
+            Self::Unrest { node, .. } => {
+                let api: Api<NodeProxyState> = Api::all(client.clone());
+                let operation = Operation::of("get", OURS, "nodeproxystates", None);
+                let found = bounded(operation, api.get_opt(node)).await?;
+                let gone = Change::Reports(Update::Gone(node.clone()));
+                Ok(found.map_or(gone, |found| report_now(&found)))
             }
             Self::AntreaStatus { pool, version, .. } => {
                 let operation = Operation::of("get", antrea_pool::GROUP, "externalippools", None);
@@ -349,6 +369,18 @@ fn address_now(object: &ExternalIP) -> Change {
         Some(address) => Update::Set(key, address),
         None => Update::Gone(key),
     })
+}
+
+fn report_now(object: &NodeProxyState) -> Change {
+    let key = crate::cache::key(object);
+    Change::Reports(match source::report(object) {
+        Some(report) => Update::Set(key, report),
+        None => Update::Gone(key),
+    })
+}
+
+fn unrest_patch(unrest: &Unrest) -> Value {
+    json!({"metadata": {"annotations": {UNREST_ANNOTATION: unrest.to_string()}}})
 }
 
 fn pool_now(object: &ExternalIPPool) -> Change {

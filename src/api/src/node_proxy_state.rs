@@ -23,7 +23,7 @@ use crate::external_ip::Responder;
 
 mod report;
 
-pub use report::{from_status, to_status};
+pub use report::{from_status, report, to_status};
 
 /// Nothing: a NodeProxyState is all status.
 #[derive(

@@ -6,9 +6,9 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use mooring_core::external_ip::ClusterNode;
 use mooring_core::kube_proxy::snapshot::{ConfigMap, DaemonSet, Node, UpdateStrategy};
 use mooring_core::node::NodeView;
-use mooring_core::placement::{DRAIN_ANNOTATION, Exit};
+use mooring_core::placement::{DRAIN_ANNOTATION, Exit, Life};
 
-use crate::metadata::metadata;
+use crate::metadata::{metadata, timestamp};
 use crate::pod::pod_spec;
 
 /// A ConfigMap as the decisions see it.
@@ -121,6 +121,7 @@ pub fn cluster_node(object: &core::Node) -> Option<ClusterNode> {
         },
         draining: node.annotations.contains_key(DRAIN_ANNOTATION),
         exit: exit(object),
+        life: life(object),
         labels: node.labels,
         cordoned: spec.and_then(|spec| spec.unschedulable).unwrap_or(false),
         silent_since: None,
@@ -150,4 +151,27 @@ fn exit(object: &core::Node) -> Option<Exit> {
         said.map(|(reason, message)| (reason.as_str(), message.as_str())),
         taints.into_iter().flatten().map(|taint| taint.key.as_str()),
     )
+}
+
+/// Whether the node lives.
+fn life(object: &core::Node) -> Life {
+    let spec = object.spec.as_ref();
+    let status = object.status.as_ref();
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    let silent = conditions
+        .into_iter()
+        .flatten()
+        .find(|condition| condition.type_ == "Ready" && condition.status == "Unknown");
+    let info = status.and_then(|status| status.node_info.as_ref());
+    let annotations = object.metadata.annotations.as_ref();
+    Life {
+        silent_since: silent
+            .and_then(|condition| condition.last_transition_time.as_ref())
+            .map(timestamp),
+        boot: info.map(|info| info.boot_id.clone()).unwrap_or_default(),
+        farewell: exit(object).is_some()
+            || spec.and_then(|spec| spec.unschedulable).unwrap_or(false)
+            || annotations.is_some_and(|all| all.contains_key(DRAIN_ANNOTATION)),
+        restarted: None,
+    }
 }

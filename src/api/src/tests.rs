@@ -332,6 +332,22 @@ fn a_node_tells_its_addresses_and_its_pods_and_windows_has_no_part_in_it() {
     }]);
     let out = cluster_node(&object).expect("a Linux node");
     assert_eq!(out.exit, Some(Exit::OutOfService));
+    assert!(out.life.farewell, "it does not die");
+    // Nothing is heard of it, and nobody said so before.
+    object.metadata.annotations = None;
+    let spec = object.spec.as_mut().expect("a spec");
+    (spec.taints, spec.unschedulable) = (None, None);
+    let status = object.status.as_mut().expect("a status");
+    let ready = &mut status.conditions.as_mut().expect("conditions")[0];
+    ready.status = "Unknown".to_owned();
+    ready.reason = Some("NodeStatusUnknown".to_owned());
+    ready.message = Some("Kubelet stopped posting node status.".to_owned());
+    ready.last_transition_time =
+        serde_json::from_value(json!("2026-11-28T15:20:01Z")).expect("a time");
+    let life = cluster_node(&object).expect("a Linux node").life;
+    let since = life.silent_since.map(|since| since.to_string());
+    assert_eq!(since.as_deref(), Some("2026-11-28T15:20:01Z"));
+    assert!(!life.farewell && life.boot.is_empty());
     let status = object.status.as_mut().expect("a status");
     status.node_info = Some(k8s_openapi::api::core::v1::NodeSystemInfo {
         operating_system: "windows".to_owned(),

@@ -170,7 +170,7 @@ async fn nodes(cluster: &Cluster, gaps: &mut Vec<String>) -> anyhow::Result<Vec<
     let reporting: BTreeSet<String> = reporting.unwrap_or_default().into_iter().collect();
     let reports: BTreeMap<&str, _> = states
         .iter()
-        .filter_map(|state| Some((state.metadata.name.as_deref()?, state.status.as_ref()?)))
+        .filter_map(|state| Some((state.metadata.name.as_deref()?, state)))
         .collect();
     let nodes = objects.unwrap_or_default();
     let nodes = nodes.iter().filter_map(mooring_api::cluster_node);
@@ -180,7 +180,7 @@ async fn nodes(cluster: &Cluster, gaps: &mut Vec<String>) -> anyhow::Result<Vec<
             node.view.reporting = reporting.contains(name);
             node.view.report = reports
                 .get(name)
-                .map(|status| node_proxy_state::from_status(status));
+                .and_then(|state| node_proxy_state::report(state));
             node
         })
         .collect())

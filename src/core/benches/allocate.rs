@@ -71,6 +71,7 @@ fn node(number: usize) -> ClusterNode {
         cordoned: false,
         draining: false,
         exit: None,
+        life: mooring_core::placement::Life::default(),
         silent_since: None,
         unserved_since: None,
         addresses: vec![IpAddr::from([10, 255, 0, number as u8])],

@@ -67,6 +67,8 @@ pub struct NodeReport {
     pub witnessed: Vec<Witnessed>,
     /// The node's conditions, decided by its agent.
     pub conditions: Vec<crate::condition::Condition>,
+    /// What the operator recorded of the node's deaths; agents neither make nor need it.
+    pub unrest: Option<crate::placement::Unrest>,
 }
 
 /// What a node saw when it asked on the wire for an address.

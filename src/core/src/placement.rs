@@ -17,8 +17,10 @@ mod endpoints;
 mod exit;
 mod heirs;
 mod judges;
+mod life;
 mod obstacle;
 mod rendezvous;
+mod unrest;
 
 pub use assignment::{Basis, Nobody, Placed, Placement, bound, place};
 pub use candidate::{
@@ -28,5 +30,7 @@ pub use eligibility::{Berth, HeldBack, Verdict, eligible};
 pub use endpoints::{Endpoint, LocalService};
 pub use exit::Exit;
 pub use heirs::HEIRS;
+pub use life::Life;
 pub use obstacle::{Force, Obstacle};
 pub use rendezvous::{score, successor, successors};
+pub use unrest::{NoRecord, Restless, UNREST_ANNOTATION, Unrest};

@@ -13,6 +13,9 @@ use super::{ExternalIP, ExternalIPStatus, Method, NoClaim, claim};
 use crate::condition::{ConditionType, condition};
 use crate::metadata::{time, timestamp};
 
+/// The reason of a move that nobody planned, as agents write it.
+const TAKE_OVER: &str = "TakeOver";
+
 /// An ExternalIP as the decisions see it.
 ///
 /// # Errors
@@ -37,6 +40,7 @@ pub fn known(object: &ExternalIP) -> Result<Known, NoClaim> {
             Some(Move {
                 at: timestamp(&last.time),
                 from: last.from.clone(),
+                taken_over: last.reason == TAKE_OVER,
             })
         }),
         announced: find(ConditionType::Announced).map(|said| Announcement {

@@ -7,10 +7,11 @@ use k8s_openapi::jiff;
 use mooring_core::condition::Condition as Decided;
 use mooring_core::kube_proxy::snapshot::Timestamp;
 use mooring_core::node::{self, NodeReport};
+use mooring_core::placement::UNREST_ANNOTATION;
 
 use super::{
-    Antrea, Evidence, Leftovers, LiveMode, NodeProxyStateStatus, RaisedSysctl, RunningKubeProxy,
-    Uplink, Witnessed,
+    Antrea, Evidence, Leftovers, LiveMode, NodeProxyState, NodeProxyStateStatus, RaisedSysctl,
+    RunningKubeProxy, Uplink, Witnessed,
 };
 use crate::condition::{
     ConditionStatus, ConditionType, EffectiveReason, KubeProxyHealthyReason, ModeDetectedReason,
@@ -130,6 +131,17 @@ fn addresses(texts: &[String]) -> Vec<IpAddr> {
     parsed.filter_map(Result::ok).collect()
 }
 
+/// The report that an object holds, with what the operator recorded there; `None` if its agent has not spoken. A record that
+/// cannot be read is none.
+pub fn report(state: &NodeProxyState) -> Option<NodeReport> {
+    let annotations = state.metadata.annotations.as_ref();
+    let unrest = annotations.and_then(|all| all.get(UNREST_ANNOTATION));
+    Some(NodeReport {
+        unrest: unrest.and_then(|text| text.parse().ok()),
+        ..from_status(state.status.as_ref()?)
+    })
+}
+
 /// The report that a status holds. Of the leftovers only those that are named in it come back.
 ///
 /// A newer agent may say what this version does not know. A condition of an unknown type is left out; one with an unknown
@@ -190,6 +202,7 @@ pub fn from_status(status: &NodeProxyStateStatus) -> NodeReport {
             .collect(),
         witnessed: status.witnessed.iter().filter_map(seen).collect(),
         conditions: status.conditions.iter().filter_map(decided).collect(),
+        unrest: None,
     }
 }
 

@@ -62,3 +62,21 @@ fn a_mode_of_a_newer_agent_reads_as_unknown() {
     let read: LiveMode = serde_json::from_value(json!("quantum")).expect("a mode");
     assert_eq!(read, LiveMode::Unknown);
 }
+
+#[test]
+fn what_is_recorded_of_deaths_is_read_and_what_cannot_be_read_is_none() {
+    let mut state = NodeProxyState::new("n1", NodeProxyStateSpec::default());
+    assert_eq!(report(&state), None, "its agent has not spoken");
+    state.status = Some(NodeProxyStateStatus::default());
+    let mut unrest = |text: &str| {
+        let annotation = ("mooring.dev/unrest".to_owned(), text.to_owned());
+        state.metadata.annotations = Some([annotation].into_iter().collect());
+        report(&state).expect("a report").unrest
+    };
+    let text = "deaths=2 penalty=1870 last=1700000000";
+    assert_eq!(
+        unrest(text).map(|unrest| unrest.to_string()).as_deref(),
+        Some(text)
+    );
+    assert_eq!(unrest("often"), None);
+}

@@ -55,6 +55,7 @@ fn node(name: &str, number: u8) -> ClusterNode {
         cordoned: false,
         draining: false,
         exit: None,
+        life: mooring_core::placement::Life::default(),
         silent_since: None,
         unserved_since: None,
         addresses: vec![IpAddr::from([10, 0, 0, number])],

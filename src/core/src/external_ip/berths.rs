@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::snapshot::{ClusterNode, Known, Snapshot};
+use super::unrest::Memory;
 use crate::ipam::claim::Claim;
 use crate::ipam::pool::{OnCordon, Pool, PoolId, PoolProblem, PoolSpec};
 use crate::ipam::range::{Addresses, Family};
@@ -88,8 +89,11 @@ pub(super) struct Harbour<'a> {
 
 impl<'a> Harbour<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, pools: &'a [Pool]) -> Self {
+        let memory = Memory::of(snapshot);
         let nodes = snapshot.nodes.iter();
-        let candidates: Vec<Candidate> = nodes.map(|node| candidate(node, snapshot.now)).collect();
+        let candidates: Vec<Candidate> = nodes
+            .map(|node| candidate(node, &memory, snapshot.now))
+            .collect();
         let subnets = candidates
             .iter()
             .flat_map(|node| &node.uplinks)
@@ -179,11 +183,12 @@ impl<'a> Harbour<'a> {
     }
 }
 
-fn candidate(node: &ClusterNode, now: Timestamp) -> Candidate {
+fn candidate(node: &ClusterNode, memory: &Memory<'_>, now: Timestamp) -> Candidate {
     let briefly = |since: Option<Timestamp>| since.is_some_and(|since| now < grace_ends(since));
     Candidate {
         draining: node.draining,
         exit: node.exit,
+        restless: memory.unrest(node).and_then(|unrest| unrest.restless(now)),
         // An agent that never reported is not being restarted.
         briefly_silent: node.view.report.is_some() && briefly(node.silent_since),
         briefly_unserved: briefly(node.unserved_since),

@@ -9,6 +9,7 @@ use super::occupied;
 use super::pool_state;
 use super::remarks::{self, Remarks};
 use super::snapshot::{Known, Snapshot};
+use super::unrest;
 use crate::condition::Condition;
 use crate::ipam::allocate;
 use crate::ipam::claim::Claim;
@@ -18,7 +19,7 @@ use crate::ipam::plan::{Plan, StatusWrite, World};
 use crate::ipam::pool::{Pool, PoolId, Usage, check};
 use crate::kube_proxy::snapshot::{ObjectName, Timestamp};
 use crate::placement::{
-    Basis, LocalService, Obstacle, Placed, Placement, Verdict, eligible, place,
+    Basis, LocalService, Obstacle, Placed, Placement, Unrest, Verdict, eligible, place,
 };
 
 /// Everything to write, in the order in which [`ipam::plan`](crate::ipam::plan) says, and why.
@@ -40,6 +41,8 @@ pub struct Decision {
     pub pool_states: BTreeMap<PoolId, PoolState>,
     /// Where each address that a Service has belongs, and why.
     pub placements: BTreeMap<IpAddr, Placement>,
+    /// What is to be recorded of the deaths of nodes, by node.
+    pub unrest: BTreeMap<String, Unrest>,
     /// When something changes by itself.
     pub wake: Option<Timestamp>,
 }
@@ -101,11 +104,13 @@ pub fn decide(snapshot: &Snapshot) -> Decision {
         pools,
         pool_states,
         placements: placed.placements,
+        unrest: unrest::news(snapshot),
         wake: plan
             .wake
             .into_iter()
             .chain(berths::next_grace(snapshot))
             .chain(returns)
+            .chain(unrest::next_rest(snapshot))
             .min(),
     }
 }

@@ -19,6 +19,7 @@ mod pool_state;
 mod relocation;
 mod remarks;
 mod snapshot;
+mod unrest;
 
 pub use decision::{Berthed, Decision, NodeVerdict, PoolState, decide};
 pub use drain::{Departure, Evacuation, Fate, Lingering};

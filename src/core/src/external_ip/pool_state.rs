@@ -82,7 +82,7 @@ fn nodes_eligible(harbour: &Harbour<'_>, pool: &Pool) -> Condition {
     }
     let can = |obstacles: &Vec<Obstacle>| {
         let hardest = obstacles.iter().map(Obstacle::force).max();
-        hardest.is_none_or(|force| force == Force::TakesNoMore)
+        hardest.is_none_or(|force| force <= Force::TakesNoMore)
     };
     let able = best.values().filter(|obstacles| can(obstacles)).count();
     let hindered = best.iter().filter(|(_, obstacles)| !obstacles.is_empty());
@@ -117,9 +117,9 @@ fn nodes_eligible(harbour: &Harbour<'_>, pool: &Pool) -> Condition {
 
 /// Whether all that is known against a node is that its agent does not report.
 fn only_silent(obstacles: &[Obstacle]) -> bool {
-    obstacles
-        .iter()
-        .all(|obstacle| matches!(obstacle, Obstacle::AgentNotReporting | Obstacle::Cordoned))
+    obstacles.iter().all(|obstacle| {
+        *obstacle == Obstacle::AgentNotReporting || obstacle.force() <= Force::TakesNoMore
+    })
 }
 
 /// Keeps the address with the least against the node.

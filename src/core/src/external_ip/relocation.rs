@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::decision::{Decision, NodeVerdict};
 use super::snapshot::{Known, Snapshot};
 use crate::ipam::pool::PoolId;
-use crate::placement::{HEIRS, Obstacle, successor};
+use crate::placement::{Force, HEIRS, Obstacle, successor};
 
 /// What is to be done for an address to be on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +99,11 @@ impl Decision {
                 false => Relocation::UnderWay,
             });
         }
-        if !obstacles.is_empty() {
+        // Whoever moves it there by hand may know why the node died, and it stays there.
+        if obstacles
+            .iter()
+            .any(|obstacle| obstacle.force() > Force::ComesLast)
+        {
             return Err(Immovable::Obstructed(obstacles.to_vec()));
         }
         let able = verdicts

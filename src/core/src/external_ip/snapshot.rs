@@ -16,7 +16,7 @@ use crate::kube_proxy::snapshot::{ObjectName, Timestamp};
 use crate::mooring::Method;
 use crate::node::NodeView;
 use crate::peer::Term;
-use crate::placement::{Endpoint, Exit};
+use crate::placement::{Endpoint, Exit, Life};
 
 /// Everything that decides about external IPs. Large parts are shared with whoever keeps them up to date.
 #[derive(Debug, Clone)]
@@ -73,6 +73,8 @@ pub struct Move {
     pub at: Timestamp,
     /// The node that had it before, if one did.
     pub from: Option<String>,
+    /// It was taken over, as that node was gone.
+    pub taken_over: bool,
 }
 
 /// What a status says about who answers for an address. How, and what a witness saw, decides nothing: it is there to be
@@ -242,6 +244,8 @@ pub struct ClusterNode {
     pub draining: bool,
     /// It is about to go.
     pub exit: Option<Exit>,
+    /// Whether it lives.
+    pub life: Life,
     /// Since when its agent does not report; `None` if it does, or nobody knows since when.
     pub silent_since: Option<Timestamp>,
     /// Since when its kube-proxy does not work; `None` if it does, or nobody knows since when.

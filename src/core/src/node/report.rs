@@ -39,6 +39,8 @@ pub fn report(observed: &Observed, raised: &[RaisedSysctl], drift: &[SysctlFile]
         raised: raised.to_vec(),
         // The wire is asked elsewhere.
         witnessed: Vec::new(),
+        // The operator records it.
+        unrest: None,
         conditions,
         evidence: findings.evidence,
     }

@@ -10,7 +10,7 @@ use super::candidate::Candidate;
 use super::eligibility::{Berth, unhindered};
 use super::heirs::{Top, Tops};
 use super::judges::{Judged, Judges};
-use super::obstacle::Obstacle;
+use super::obstacle::{Force, Obstacle};
 use super::rendezvous::Scores;
 use crate::kube_proxy::snapshot::Timestamp;
 
@@ -61,6 +61,8 @@ pub enum Basis {
         /// How many addresses a node may have here.
         bound: usize,
     },
+    /// All nodes that could take it died often lately; that is better than nowhere.
+    OnlyRestless,
     /// All nodes that could take it are cordoned; that is better than nowhere.
     OnlyCordoned,
     /// The present owner had to give it up.
@@ -105,6 +107,7 @@ pub fn bound(addresses: usize, nodes: usize) -> usize {
 /// - An address of a `revertive` pool does not go [back](super::HeldBack) at once to a node that it has just left.
 /// - An owner that is drained, or has obstacles that might be misjudged from afar
 ///   ([`Force::YieldsToBetter`](super::Force::YieldsToBetter)), keeps the address until there is a node without.
+/// - A node that died often lately takes a new address only where no other can have it.
 /// - The [heirs](super::HEIRS) of an address are the first of its [`successors`](super::successors) that nothing keeps from it, without the owner.
 pub fn place<'a>(berths: &'a [Berth<'a>], nodes: &'a [Candidate]) -> Placed {
     let mut berths: Vec<&'a Berth<'a>> = berths.iter().collect();
@@ -246,7 +249,12 @@ impl<'n> Fleet<'n> {
                     .unwrap_or_default(),
             }
         } else if !judged.obstacles(chosen).is_empty() {
-            Basis::OnlyCordoned
+            let restless = |obstacle: &Obstacle| obstacle.force() == Force::ComesLast;
+            if judged.obstacles(chosen).iter().all(restless) {
+                Basis::OnlyRestless
+            } else {
+                Basis::OnlyCordoned
+            }
         } else if chosen == preferred {
             Basis::FirstChoice
         } else {
@@ -351,6 +359,7 @@ impl Basis {
             Self::FirstChoice => "FirstChoice",
             Self::Reverted { .. } => "Reverted",
             Self::Balanced { .. } => "Balanced",
+            Self::OnlyRestless => "OnlyRestless",
             Self::OnlyCordoned => "OnlyCordoned",
             Self::MovedFrom { .. } => "MovedFrom",
         }
@@ -383,6 +392,9 @@ impl fmt::Display for Basis {
             Self::Balanced { preferred, bound } => write!(
                 f,
                 "{preferred} is the first choice, but has its share: no node takes more than {bound} addresses now"
+            ),
+            Self::OnlyRestless => f.write_str(
+                "every node that can have the address died often lately, this one is the first choice of them",
             ),
             Self::OnlyCordoned => {
                 f.write_str("every node that can have the address is cordoned, this one is the first choice of them")

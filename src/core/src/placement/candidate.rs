@@ -7,6 +7,7 @@ use crate::ipam::range::{AddressRange, HostBits};
 use crate::node::{NodeView, Uplink};
 
 use super::exit::Exit;
+use super::unrest::Restless;
 
 /// The label by which Kubernetes keeps load balancers away from a node, with whatever value.
 pub const EXCLUDE_LABEL: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
@@ -34,6 +35,8 @@ pub struct Candidate {
     pub draining: bool,
     /// It is about to go.
     pub exit: Option<Exit>,
+    /// It died often lately.
+    pub restless: Option<Restless>,
     /// Mooring's agent reports from there.
     pub reporting: bool,
     /// If it does not: it did until a moment ago.
@@ -78,6 +81,7 @@ impl Candidate {
             cordoned,
             draining: false,
             exit: None,
+            restless: None,
             reporting: view.reporting,
             briefly_silent: false,
             briefly_unserved: false,

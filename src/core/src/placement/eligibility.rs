@@ -201,6 +201,7 @@ fn of_node(berth: &Berth<'_>, node: &Candidate) -> Vec<Obstacle> {
     {
         obstacles.push(Obstacle::ProxyNotProgrammed);
     }
+    obstacles.extend(node.restless.map(Obstacle::DiesOften));
     if node.cordoned {
         obstacles.push(if berth.moves_on_cordon {
             Obstacle::CordonMoves {

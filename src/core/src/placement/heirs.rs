@@ -29,6 +29,8 @@ pub(super) struct Top {
 enum Worth {
     /// It can have the address, if need be once it is restarted: agents know best which of them is there.
     Good,
+    /// It died often lately. It comes last, and stays while there are not enough others.
+    Restless,
     /// The operator believes that it cannot, as it does not see it. It stays if there is nobody better.
     Doubtful,
     /// It is drained, or about to go. It stays if there is nobody else.
@@ -61,7 +63,8 @@ impl<'n> Fleet<'n> {
     ///
     /// As long as all of them can have it, and there are as many as there can be, they stay: no node is hashed then. While the
     /// operator sees too few nodes, as when they cannot report, it takes away none of those that it named before: agents take
-    /// over by what they see themselves. Drained nodes come last, and only while no other node can have the address: agents
+    /// over by what they see themselves. Those that died often lately come after all of these, and
+    /// drained nodes last, and only while no other node can have the address: agents
     /// take the first of the heirs that lives.
     pub(super) fn heirs(
         &mut self,
@@ -81,11 +84,20 @@ impl<'n> Fleet<'n> {
         }
         let free = self.free(berth);
         let others = free.len() - usize::from(free.binary_search(&owner).is_ok());
-        let mut drained = match others {
-            0 => self.drained(berth, owner),
-            _ => Vec::new(),
+        let restless = match others {
+            HEIRS.. => Vec::new(),
+            _ => self.restless(berth, owner),
         };
-        if all_good && drained.is_empty() && (others.min(HEIRS)..=HEIRS).contains(&known.len()) {
+        let alone = others == 0 && restless.is_empty();
+        let mut drained = match alone {
+            true => self.drained(berth, owner),
+            false => Vec::new(),
+        };
+        if all_good
+            && restless.is_empty()
+            && drained.is_empty()
+            && (others.min(HEIRS)..=HEIRS).contains(&known.len())
+        {
             return None;
         }
         let mut heirs = match tops.get(&berth.ip) {
@@ -103,11 +115,15 @@ impl<'n> Fleet<'n> {
         for (node, worth) in known.into_iter().zip(worths) {
             match worth {
                 Worth::Good | Worth::Doubtful if !heirs.contains(&node) => heirs.push(node),
-                Worth::Drained if others == 0 && !drained.contains(&node) => drained.push(node),
+                Worth::Drained if alone && !drained.contains(&node) => drained.push(node),
                 _ => {}
             }
         }
-        heirs.extend(drained);
+        for node in restless.into_iter().chain(drained) {
+            if !heirs.contains(&node) {
+                heirs.push(node);
+            }
+        }
         let heirs = heirs.into_iter().take(HEIRS);
         let heirs: Vec<String> = heirs.map(|node| self.nodes[node].name.clone()).collect();
         (heirs != berth.heirs).then_some(heirs)
@@ -121,6 +137,22 @@ impl<'n> Fleet<'n> {
         }
         let of_one = |node: usize| worth(&hindrances(berth, self.nodes[node]));
         nodes.map(of_one).collect()
+    }
+
+    /// The nodes of which only the deaths speak against an address, the best first.
+    fn restless(&mut self, berth: &'n Berth<'n>, owner: usize) -> Vec<usize> {
+        if !self.nodes.iter().any(|node| node.restless.is_some()) {
+            return Vec::new();
+        }
+        let judged = self.judges.judge(berth);
+        let mut scores = Scores::of(berth.ip);
+        let mut top = Top::default();
+        for (number, node) in self.nodes.iter().enumerate() {
+            if number != owner && matches!(judged.obstacles(number), [Obstacle::DiesOften(_)]) {
+                top.add(scores.score(&node.name), number);
+            }
+        }
+        top.nodes()
     }
 
     /// The nodes that nothing but a drain keeps from an address, the best first.
@@ -168,6 +200,7 @@ fn worth(obstacles: &[Obstacle]) -> Worth {
     let mut worth = Worth::Good;
     for obstacle in obstacles {
         match obstacle.force() {
+            Force::ComesLast => worth = worth.max(Worth::Restless),
             Force::TakesNoMore if obstacle.is_restart() => {}
             Force::YieldsToBetter if obstacle.is_farewell() => worth = Worth::Drained,
             Force::YieldsToBetter => worth = worth.max(Worth::Doubtful),

@@ -33,7 +33,7 @@ pub(super) struct Judged<'a> {
     verdicts: Vec<Verdict<'a>>,
     /// Those that nothing keeps from it.
     pub(super) free: Rc<[usize]>,
-    /// Those that can take it: the free ones, or if there is none, those that are merely cordoned.
+    /// Those that can take it: the free ones, or if there is none, those that died often, or else those that are merely cordoned.
     pub(super) takers: Rc<[usize]>,
 }
 
@@ -81,11 +81,13 @@ impl<'a> Judged<'a> {
                 .collect()
         };
         let free = those(|verdict| verdict.result.is_ok());
-        let takers = if free.is_empty() {
-            those(|verdict| verdict.force() == Some(Force::TakesNoMore))
-        } else {
-            Rc::clone(&free)
-        };
+        let mut takers = Rc::clone(&free);
+        if takers.is_empty() {
+            takers = those(|verdict| verdict.force() == Some(Force::ComesLast));
+        }
+        if takers.is_empty() {
+            takers = those(|verdict| verdict.force() == Some(Force::TakesNoMore));
+        }
         Self {
             verdicts,
             free,
@@ -110,7 +112,7 @@ impl<'a> Judged<'a> {
             return Some(Basis::Kept);
         };
         let stays = match verdict.force()? {
-            Force::TakesNoMore => true,
+            Force::ComesLast | Force::TakesNoMore => true,
             Force::YieldsToBetter => self.takers.is_empty(),
             Force::Leaves => false,
         };

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::exit::Exit;
+use super::unrest::Restless;
 
 /// One reason why a node is not to own an address. Prints as a clause about the node, for people.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,11 +67,15 @@ pub enum Obstacle {
     ProxyNotProgrammed,
     /// It is cordoned.
     Cordoned,
+    /// It died often lately.
+    DiesOften(Restless),
 }
 
 /// What an obstacle means for an address that the node owns already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Force {
+    /// The address stays; new ones go there before they go to nodes with heavier obstacles, and after all others.
+    ComesLast,
     /// The address stays; only new ones go elsewhere.
     TakesNoMore,
     /// The address moves if there is a node without obstacles; else it is left where it may still work.
@@ -101,6 +106,7 @@ impl Obstacle {
             Self::GateClosed { .. } => "GateClosed",
             Self::ProxyNotProgrammed => "ProxyNotProgrammed",
             Self::Cordoned => "Cordoned",
+            Self::DiesOften(_) => "DiesOften",
         }
     }
 
@@ -140,6 +146,7 @@ impl Obstacle {
             Self::AgentRestarting | Self::KubeProxyRestarting { .. } | Self::Cordoned => {
                 Force::TakesNoMore
             }
+            Self::DiesOften(_) => Force::ComesLast,
         }
     }
 }
@@ -203,6 +210,7 @@ impl fmt::Display for Obstacle {
             Self::ProxyNotProgrammed => {
                 f.write_str("its service proxy has no rules for the address yet")
             }
+            Self::DiesOften(restless) => restless.fmt(f),
             Self::Cordoned => f.write_str("it is cordoned, so that it takes no more addresses"),
         }
     }

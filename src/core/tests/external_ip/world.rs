@@ -22,7 +22,7 @@ use mooring_core::ipam::service::{Ingress, Protocol, Service, ServicePort};
 use mooring_core::kube_proxy::snapshot::{ObjectName, Timestamp};
 use mooring_core::node::{NodeReport, NodeView, Uplink};
 use mooring_core::peer::Term;
-use mooring_core::placement::Endpoint;
+use mooring_core::placement::{Endpoint, Life};
 
 /// Objects with their versions, as an API server keeps them.
 #[derive(Debug, Clone)]
@@ -64,6 +64,7 @@ pub fn node(name: &str, subnets: &[&str]) -> ClusterNode {
         cordoned: false,
         draining: false,
         exit: None,
+        life: Life::default(),
         silent_since: None,
         unserved_since: None,
         addresses: Vec::new(),
@@ -253,6 +254,7 @@ impl World {
         known.last_move = Some(Move {
             at,
             from: known.taken_by.take().or(known.planned.clone()),
+            taken_over: true,
         });
         known.taken_by = Some(node.to_owned());
         known.term = Some(Term {
@@ -285,6 +287,7 @@ impl World {
                 known.last_move = Some(Move {
                     at: self.snapshot.now,
                     from: known.taken_by.clone(),
+                    taken_over: false,
                 });
             }
             known.taken_by.clone_from(&known.planned);

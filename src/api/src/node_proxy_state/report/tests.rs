@@ -68,6 +68,7 @@ fn report() -> NodeReport {
             Decided::new(EffectiveReason::ArpIgnoreTooLow, "raise it"),
             Decided::new(UplinksAnswerReason::Answering, "they do"),
         ],
+        unrest: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What would let a node have an address that no node can have.
 
-use mooring_core::placement::{EXCLUDE_LABEL, Exit, Obstacle};
+use mooring_core::placement::{EXCLUDE_LABEL, Exit, Obstacle, UNREST_ANNOTATION};
 
 use super::{Address, Look, Remedy, Role, berth};
 
@@ -88,6 +88,10 @@ fn of_obstacle(node: &str, obstacle: &Obstacle) -> Remedy {
         | Obstacle::ProxyNotProgrammed => Remedy::by(
             format!("see what node {node} reports about its service proxy"),
             format!("kubectl describe nodeproxystate {node}"),
+        ),
+        Obstacle::DiesOften(_) => Remedy::by(
+            format!("see why node {node} dies; once that is mended, have it forgiven"),
+            format!("kubectl annotate nodeproxystate {node} {UNREST_ANNOTATION}-"),
         ),
         Obstacle::Cordoned | Obstacle::CordonMoves { .. } => Remedy::by(
             format!("let node {node} take addresses again"),
