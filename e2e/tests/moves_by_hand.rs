@@ -32,6 +32,9 @@ fn addresses_go_where_they_are_told_and_stay_there() {
     story.make_services();
     story.moves();
     story.drains();
+    story.shuts_down();
+    story.cordons();
+    story.dies_often();
     operator.expect_alive();
     replica.expect_no_panic();
     operator.kill();
@@ -180,6 +183,111 @@ impl Story<'_> {
         assert_eq!(self.on("n1").len(), ADDRESSES, "they stay where they are");
         self.call(&["drain", "n7"])
             .expect(2, &["there is no Linux node n7"]);
+    }
+
+    /// The kubelet of n1, which has all of them, says that it shuts the node down. n3 is excluded.
+    fn shuts_down(&self) {
+        self.say_ready("n1", "False", "node is shutting down", 0);
+        wait_for("all left before the node is off", || {
+            self.agents();
+            self.on("n2").len() == ADDRESSES
+        });
+        self.call(&["status"]).expect(0, &["ShuttingDown"]);
+        self.call(&["explain", "172.20.0.0"])
+            .expect(0, &["ShuttingDown: its kubelet shuts it down"]);
+        wait_for("an event tells of it", || {
+            let events = self.kubectl(&["get", "events", "-A", "-o", "json"]);
+            events.contains(&format!(
+                "{ADDRESSES} addresses go to other nodes: its kubelet shuts it down"
+            ))
+        });
+        self.say_ready("n1", "True", "", 0);
+        std::thread::sleep(SETTLED);
+        assert_eq!(self.on("n2").len(), ADDRESSES, "they stay where they are");
+    }
+
+    /// A cordon moves nothing, until the pool says so.
+    fn cordons(&self) {
+        self.kubectl(&["cordon", "n2"]);
+        std::thread::sleep(SETTLED);
+        assert_eq!(self.on("n2").len(), ADDRESSES);
+        let pools = self.kubectl(&["get", "mip", "-o", "name"]);
+        let pool = pools.lines().next().unwrap();
+        let policy = |word: &str| {
+            let patch = json!({"spec": {"onCordon": word}}).to_string();
+            self.kubectl(&["patch", pool, "--type=merge", "-p", &patch]);
+        };
+        policy("Move");
+        wait_for("all left the cordoned node", || {
+            self.agents();
+            self.on("n1").len() == ADDRESSES
+        });
+        self.call(&["explain", "172.20.0.0"])
+            .expect(0, &["CordonMoves: it is cordoned, and pool"]);
+        policy("Stay");
+        self.kubectl(&["uncordon", "n2"]);
+    }
+
+    /// Two deaths of n1 within an hour, as the node controller tells them.
+    fn dies_often(&self) {
+        let record = || {
+            let of_n1 = self.kubectl(&["get", "nps", "n1", "-o", "json"]);
+            let of_n1: Value = serde_json::from_str(&of_n1).unwrap();
+            let text = of_n1["metadata"]["annotations"]["mooring.dev/unrest"].as_str();
+            (
+                text.unwrap_or_default().to_owned(),
+                of_n1["metadata"]["resourceVersion"].clone(),
+            )
+        };
+        for (number, seconds_ago) in [(1, 900), (2, 300)] {
+            self.say_ready(
+                "n1",
+                "Unknown",
+                "Kubelet stopped posting node status.",
+                seconds_ago,
+            );
+            wait_for("the death is recorded", || {
+                self.agents();
+                record().0.starts_with(&format!("deaths={number} "))
+            });
+            self.say_ready("n1", "True", "", 0);
+        }
+        let before = record();
+        self.call(&["explain", "172.20.0.0"])
+            .expect(0, &["DiesOften: it died 2 times lately"]);
+        for address in self.addresses() {
+            assert_eq!(
+                planned(&address),
+                Some("n2"),
+                "it has left when n1 died: {address}"
+            );
+        }
+        std::thread::sleep(SETTLED);
+        assert_eq!(record(), before, "written once for each death");
+    }
+
+    /// The condition Ready of a node, as its kubelet or the node controller writes it.
+    fn say_ready(&self, node: &str, status: &str, message: &str, seconds_ago: i64) {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let since = i64::try_from(now.unwrap().as_secs()).unwrap() - seconds_ago;
+        let since = mooring_core::kube_proxy::snapshot::Timestamp::from_unix_seconds(since);
+        let reason = match status {
+            "Unknown" => "NodeStatusUnknown",
+            "False" => "KubeletNotReady",
+            _ => "KubeletReady",
+        };
+        let ready = json!({
+            "type": "Ready", "status": status, "reason": reason, "message": message, "lastTransitionTime": since.to_string()
+        });
+        let patch = json!({"status": {"conditions": [ready]}}).to_string();
+        let words = [
+            "patch",
+            "node",
+            node,
+            "--subresource=status",
+            "--type=strategic",
+        ];
+        self.kubectl(&[&words[..], &["-p", &patch]].concat());
     }
 
     /// `kubectl mooring ARGUMENTS`, while agents do what is planned.
