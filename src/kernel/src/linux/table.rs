@@ -6,4 +6,4 @@ mod rule;
 
 pub(super) use batch::{Batch, Outcome};
 pub(super) use object::{Element, Hook, Set, base_chain, chain, octets, rule, table};
-pub(super) use rule::Rule;
+pub(super) use rule::{Checksum, Field, Header, Rule};

@@ -13,6 +13,7 @@ pub(in crate::linux) const NFT_MSG_GETRULE: u16 = NFNL_SUBSYS_NFTABLES << 8 | 7;
 pub(in crate::linux) const NFT_MSG_NEWSET: u16 = NFNL_SUBSYS_NFTABLES << 8 | 9;
 pub(in crate::linux) const NFT_MSG_NEWSETELEM: u16 = NFNL_SUBSYS_NFTABLES << 8 | 12;
 pub(in crate::linux) const NFT_MSG_GETSETELEM: u16 = NFNL_SUBSYS_NFTABLES << 8 | 13;
+pub(in crate::linux) const NFT_MSG_DELSETELEM: u16 = NFNL_SUBSYS_NFTABLES << 8 | 14;
 
 // Tables, chains, rules and sets.
 pub(in crate::linux) const TABLE_NAME: u16 = 1;
@@ -43,6 +44,7 @@ pub(in crate::linux) const SET_ELEM_DATA: u16 = 2;
 pub(in crate::linux) const SET_ELEM_TIMEOUT: u16 = 4;
 pub(in crate::linux) const NFT_SET_MAP: u32 = 8;
 pub(in crate::linux) const NFT_SET_TIMEOUT: u32 = 16;
+pub(in crate::linux) const NFT_SET_EVAL: u32 = 32;
 
 // What lists and data are made of.
 pub(in crate::linux) const LIST_ELEM: u16 = 1;
@@ -89,6 +91,24 @@ pub(in crate::linux) const DUP_SREG_ADDR: u16 = 1;
 pub(in crate::linux) const NFT_REJECT_TCP_RST: u32 = 1;
 pub(in crate::linux) const NFT_REJECT_ICMPX_UNREACH: u32 = 2;
 pub(in crate::linux) const NFT_REJECT_ICMPX_PORT_UNREACH: u8 = 1;
+
+// Expressions that change a frame, send it elsewhere, or change a set.
+pub(in crate::linux) const PAYLOAD_SREG: u16 = 5;
+pub(in crate::linux) const PAYLOAD_CSUM_TYPE: u16 = 6;
+pub(in crate::linux) const PAYLOAD_CSUM_OFFSET: u16 = 7;
+pub(in crate::linux) const PAYLOAD_CSUM_FLAGS: u16 = 8;
+pub(in crate::linux) const NFT_PAYLOAD_LL_HEADER: u32 = 0;
+pub(in crate::linux) const NFT_PAYLOAD_CSUM_NONE: u32 = 0;
+pub(in crate::linux) const NFT_PAYLOAD_CSUM_INET: u32 = 1;
+pub(in crate::linux) const NFT_PAYLOAD_L4CSUM_PSEUDOHDR: u32 = 1;
+pub(in crate::linux) const NFT_META_IIF: u32 = 4;
+pub(in crate::linux) const NFT_META_PKTTYPE: u32 = 19;
+pub(in crate::linux) const FWD_SREG_DEV: u16 = 1;
+pub(in crate::linux) const DYNSET_SET_NAME: u16 = 1;
+pub(in crate::linux) const DYNSET_OP: u16 = 3;
+pub(in crate::linux) const DYNSET_SREG_KEY: u16 = 4;
+pub(in crate::linux) const DYNSET_TIMEOUT: u16 = 6;
+pub(in crate::linux) const NFT_DYNSET_OP_UPDATE: u32 = 1;
 
 // Registers (`enum nft_registers`): the verdict, and the first of those of four bytes.
 pub(in crate::linux) const NFT_REG_VERDICT: u32 = 0;

@@ -1,6 +1,7 @@
 //! Messages that take effect together or not at all (net/netfilter/nfnetlink.c, `nfnetlink_rcv_batch`).
 
 use std::io;
+use std::sync::Arc;
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkBuffer};
 use netlink_sys::protocols::NETLINK_NETFILTER;
@@ -91,7 +92,17 @@ impl Batch {
     /// # Errors
     /// If it was refused for another reason than [`Outcome::Missing`], or nothing was heard.
     pub(in crate::linux) fn run(self, writing: Writing) -> Result<Outcome, WriteError> {
-        match self.ask(writing) {
+        self.run_over(&mut None, writing)
+    }
+
+    /// The same, over a socket that is kept, unless something was wrong with it. To close one takes until all is gone that a
+    /// transaction of anybody's has taken away, for milliseconds (`nft_rcv_nl_event` in net/netfilter/nf_tables_api.c).
+    pub(in crate::linux) fn run_over(
+        self,
+        kept: &mut Option<Arc<Socket>>,
+        writing: Writing,
+    ) -> Result<Outcome, WriteError> {
+        match self.ask(kept, writing) {
             Ok(Verdict::Done) => Ok(Outcome::Done),
             Ok(Verdict::Refused(error)) if matches!(error.raw(), ENOENT | EOPNOTSUPP) => {
                 Ok(Outcome::Missing(error))
@@ -104,10 +115,18 @@ impl Batch {
         }
     }
 
-    fn ask(self, writing: Writing) -> Result<Verdict, WriteError> {
+    fn ask(self, kept: &mut Option<Arc<Socket>>, writing: Writing) -> Result<Verdict, WriteError> {
+        let failed = |error: io::Error| change::failed(writing, &error);
         let (bytes, answered) = self.finish();
-        let socket = send(&bytes).map_err(|error| change::failed(writing, &error))?;
-        change::hear(&socket, writing, SEQUENCE..=answered)
+        let socket = match kept.take() {
+            Some(socket) => socket,
+            None => Arc::new(question::open(NETLINK_NETFILTER).map_err(failed)?),
+        };
+        send(&socket, &bytes).map_err(failed)?;
+        let verdict = change::hear(&socket, writing, SEQUENCE..=answered)?;
+        // Of a refusal there may be more to hear.
+        *kept = (verdict == Verdict::Done).then_some(socket);
+        Ok(verdict)
     }
 }
 
@@ -123,14 +142,13 @@ impl Outcome {
 /// The kernel takes a batch in one piece, and no piece that is larger than the socket's buffer. To go beyond what the
 /// administrator allows everybody takes CAP_NET_ADMIN outside of user namespaces; where it is not there, the kernel may
 /// say EMSGSIZE.
-fn send(bytes: &[u8]) -> io::Result<Socket> {
-    let socket = question::open(NETLINK_NETFILTER)?;
+fn send(socket: &Socket, bytes: &[u8]) -> io::Result<()> {
     let size = bytes.len();
-    if setsockopt(&socket, sockopt::SndBufForce, &size).is_err() {
-        setsockopt(&socket, sockopt::SndBuf, &size)?;
+    if setsockopt(socket, sockopt::SndBufForce, &size).is_err() {
+        setsockopt(socket, sockopt::SndBuf, &size)?;
     }
     socket.send_to(bytes, &SocketAddr::new(0, 0), 0)?;
-    Ok(socket)
+    Ok(())
 }
 
 /// `nfgenmsg` of the messages around: of no family, and as the resource the subsystem.

@@ -7,10 +7,10 @@ use super::rule::text;
 use crate::attributes::{nest, put};
 use crate::linux::nft::numbers::{
     CHAIN_HOOK, CHAIN_NAME, CHAIN_POLICY, CHAIN_TABLE, CHAIN_TYPE, DATA_VALUE, HOOK_DEV,
-    HOOK_HOOKNUM, HOOK_PRIORITY, LIST_ELEM, NF_ACCEPT, NFT_SET_MAP, NFT_SET_TIMEOUT, RULE_CHAIN,
-    RULE_EXPRESSIONS, RULE_TABLE, SET_DATA_LEN, SET_DATA_TYPE, SET_ELEM_DATA, SET_ELEM_KEY,
-    SET_ELEM_LIST_ELEMENTS, SET_ELEM_LIST_SET, SET_ELEM_LIST_TABLE, SET_ELEM_TIMEOUT, SET_FLAGS,
-    SET_ID, SET_KEY_LEN, SET_KEY_TYPE, SET_NAME, SET_TABLE, TABLE_NAME,
+    HOOK_HOOKNUM, HOOK_PRIORITY, LIST_ELEM, NF_ACCEPT, NFT_SET_EVAL, NFT_SET_MAP, NFT_SET_TIMEOUT,
+    RULE_CHAIN, RULE_EXPRESSIONS, RULE_TABLE, SET_DATA_LEN, SET_DATA_TYPE, SET_ELEM_DATA,
+    SET_ELEM_KEY, SET_ELEM_LIST_ELEMENTS, SET_ELEM_LIST_SET, SET_ELEM_LIST_TABLE, SET_ELEM_TIMEOUT,
+    SET_FLAGS, SET_ID, SET_KEY_LEN, SET_KEY_TYPE, SET_NAME, SET_TABLE, TABLE_NAME,
 };
 
 /// Where a chain sees packets.
@@ -35,7 +35,7 @@ pub(in crate::linux) struct Set {
     pub(in crate::linux) keys: (u32, u32),
     /// The same, of the data.
     pub(in crate::linux) data: Option<(u32, u32)>,
-    /// Whether elements may run out.
+    /// Whether elements may run out. Packets may add and renew such.
     pub(in crate::linux) runs_out: bool,
 }
 
@@ -104,7 +104,11 @@ impl Set {
         text(&mut message, SET_TABLE, self.table);
         text(&mut message, SET_NAME, self.name);
         let map = if self.data.is_some() { NFT_SET_MAP } else { 0 };
-        let timeout = if self.runs_out { NFT_SET_TIMEOUT } else { 0 };
+        let timeout = if self.runs_out {
+            NFT_SET_TIMEOUT | NFT_SET_EVAL
+        } else {
+            0
+        };
         put(&mut message, SET_FLAGS, &(map | timeout).to_be_bytes());
         put(&mut message, SET_KEY_TYPE, &kind.to_be_bytes());
         put(&mut message, SET_KEY_LEN, &length.to_be_bytes());

@@ -1,6 +1,10 @@
 //! Rules as nftables takes them (linux/netfilter/nf_tables.h): expressions that load a part of the packet into a register,
 //! compare what is in it, and at the end say what becomes of the packet.
 
+mod frame;
+
+pub(in crate::linux) use frame::{Checksum, Field, Header};
+
 use crate::IpFamily;
 use crate::attributes::{nest, put};
 use crate::linux::nft::numbers::{
