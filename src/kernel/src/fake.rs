@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::{
-    Address, ArpSetting, Conf, DefaultRoute, Facility, Filtered, Host, HostRoute, InterfaceName,
-    IpFamily, IpvsDestination, IpvsMatch, IpvsService, Link, MacAddress, NewAddress, NftChain,
-    NftFamily, NftTable, Onward, OsError, PortFilter, Put, ReadError, Removed, ServiceTarget,
-    Sysctl, SysctlError, WriteError, Writing, Written,
+    Address, Answering, ArpSetting, Conf, DefaultRoute, Facility, Filtered, Host, HostRoute,
+    InterfaceName, IpFamily, IpvsDestination, IpvsMatch, IpvsService, Link, MacAddress, NewAddress,
+    NftChain, NftFamily, NftTable, Onward, OsError, PortFilter, Put, ReadError, Removed, Responder,
+    ServiceTarget, Sysctl, SysctlError, WriteError, Writing, Written,
 };
 
 /// A kernel in memory, for tests of whoever uses a [`Host`]. It starts as a fresh network namespace does, with nothing but
@@ -33,6 +33,9 @@ pub struct FakeHost {
     ip_sets: BTreeMap<IpFamily, BTreeSet<ServiceTarget>>,
     port_filter: PortFilter,
     onward: Onward,
+    responder: Responder,
+    /// How often it was renewed since it was silent last.
+    renewals: u32,
     rejects: bool,
     read_only: bool,
     net_admin: bool,
@@ -83,6 +86,8 @@ impl FakeHost {
             ip_sets: BTreeMap::new(),
             port_filter: PortFilter::default(),
             onward: Onward::default(),
+            responder: Responder::default(),
+            renewals: 0,
             rejects: true,
             read_only: false,
             net_admin: true,
@@ -242,6 +247,13 @@ impl FakeHost {
     #[must_use]
     pub fn onward(&self) -> &Onward {
         &self.onward
+    }
+
+    /// What [`Host::set_responder`] set last, and how often it was renewed since anything but its addresses was
+    /// set; no link if there is no table.
+    #[must_use]
+    pub fn responder(&self) -> (&Responder, u32) {
+        (&self.responder, self.renewals)
     }
 
     /// Adds a port of a Service as kube-proxy does in mode `nftables`, with its table if that is not there.
@@ -409,6 +421,49 @@ impl Host for FakeHost {
             }
         }
         Ok(Facility::Present(()))
+    }
+
+    fn set_responder(&mut self, wanted: &Responder) -> Result<Facility<()>, WriteError> {
+        let writing = Writing::Responder;
+        self.may(writing)?;
+        let Some(tables) = &mut self.nft else {
+            return Ok(Facility::Absent);
+        };
+        let is_there = |(index, link): (&u32, &Answering)| {
+            let found = self.links.get(index);
+            found.is_some_and(|found| found.name == link.name)
+        };
+        if !wanted.links.iter().all(is_there) {
+            return Err(WriteError::NoLink { writing });
+        }
+        let table = NftTable {
+            family: NftFamily::Netdev,
+            name: "mooring".to_owned(),
+        };
+        let rules = |of: &Responder| {
+            let links = of.links.iter();
+            let links = links.map(|(index, link)| (*index, link.name.clone(), link.mac));
+            (links.collect::<Vec<_>>(), of.lasts)
+        };
+        if rules(wanted) != rules(&self.responder) {
+            self.renewals = 0;
+        }
+        self.responder = wanted.clone();
+        if wanted.links.is_empty() {
+            tables.remove(&table);
+        } else {
+            let of = |index| ["arp", "link", "ndp"].map(|kind| format!("{kind}{index}"));
+            let chains = wanted.links.keys().flat_map(of);
+            let chains = chains.chain(["pulse".to_owned()]).collect();
+            tables.insert(table, chains);
+        }
+        Ok(Facility::Present(()))
+    }
+
+    fn renew_responder(&mut self) -> Result<(), WriteError> {
+        self.may(Writing::Responder)?;
+        self.renewals += u32::from(!self.responder.links.is_empty());
+        Ok(())
     }
 
     fn default_routes(&self, family: IpFamily) -> Result<Vec<DefaultRoute>, ReadError> {

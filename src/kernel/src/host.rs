@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use crate::{
     Address, ArpSetting, DefaultRoute, EffectiveArp, Facility, Filtered, HostRoute, InterfaceName,
     IpFamily, IpvsDestination, IpvsMatch, IpvsService, Link, NewAddress, NftChain, NftTable,
-    Onward, PortFilter, Put, ReadError, Removed, ServiceTarget, Sysctl, SysctlError, WriteError,
-    Written,
+    Onward, PortFilter, Put, ReadError, Removed, Responder, ServiceTarget, Sysctl, SysctlError,
+    WriteError, Written,
 };
 
 /// What a node's kernel can be asked, and the few things it can be told. Every call blocks, for milliseconds; whoever is async hands it to a thread.
@@ -64,6 +64,23 @@ pub trait Host {
     ///
     /// [`Facility::Absent`] is a kernel whose nftables lacks what it takes, such as `dup`, or that has none.
     fn set_onward(&mut self, wanted: &Onward) -> Result<Facility<()>, WriteError>;
+
+    /// Has the kernel answer ARP requests and Neighbor Solicitations exactly as `wanted` says, in place of what was set before,
+    /// in one transaction: the table `netdev mooring` of nftables is replaced, or, if nothing but addresses differs from what
+    /// this host has set last, changed. With no link it goes. Nothing else is touched.
+    ///
+    /// It answers nothing until it is [renewed](Self::renew_responder), and then for no longer than [`Responder::lasts`]. A
+    /// change of addresses leaves that as it is. The table stays when the process ends, and is silent from then on.
+    ///
+    /// [`Facility::Absent`] is a kernel whose nftables lacks what it takes, or that has none. A link that is not there is
+    /// [`WriteError::NoLink`].
+    fn set_responder(&mut self, wanted: &Responder) -> Result<Facility<()>, WriteError>;
+
+    /// Has the kernel go on to answer for another [`Responder::lasts`]. Where nothing was set, nothing happens.
+    ///
+    /// It takes a frame that is sent over the loopback, and no transaction: those of others in nftables would have to be
+    /// tried again if one came between them and what they have read, and each waits for those of all others.
+    fn renew_responder(&mut self) -> Result<(), WriteError>;
 
     /// The default routes of the main table, the preferred first: by metric, then by link. One with several next hops is
     /// there once for each link.

@@ -31,6 +31,8 @@ pub enum Writing {
     PortFilter,
     /// Where packets go on to.
     Onward,
+    /// What the kernel answers for this process.
+    Responder,
 }
 
 /// Why a write did not come about. Only after [`WriteError::TimedOut`], [`WriteError::Malformed`] and
@@ -111,6 +113,9 @@ impl fmt::Display for Writing {
             }
             Self::PortFilter => f.write_str("replacing the table inet mooring of nftables"),
             Self::Onward => f.write_str("replacing the tables ip and ip6 mooring of nftables"),
+            Self::Responder => {
+                f.write_str("replacing or renewing the table netdev mooring of nftables")
+            }
         }
     }
 }

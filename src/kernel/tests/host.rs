@@ -3,6 +3,7 @@
 mod addresses;
 mod onward;
 mod ports;
+mod responder;
 mod targets;
 mod world;
 

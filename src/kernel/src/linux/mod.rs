@@ -11,6 +11,7 @@ mod nft;
 mod onward;
 mod port_filter;
 mod question;
+mod responder;
 mod route;
 mod sysctl;
 mod table;
@@ -21,17 +22,20 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 pub use monitor::{Monitor, News};
+use responder::Teller;
 
 use crate::{
     Address, DefaultRoute, Facility, Filtered, Host, HostRoute, IpFamily, IpvsDestination,
     IpvsMatch, IpvsService, Link, NewAddress, NftChain, NftTable, Onward, PortFilter, Put,
-    ReadError, Removed, ServiceTarget, Sysctl, SysctlError, WriteError, Written,
+    ReadError, Removed, Responder, ServiceTarget, Sysctl, SysctlError, WriteError, Written,
 };
 
-/// The kernel this process runs on, in the network namespace of the calling thread.
+/// The kernel this process runs on, in the network namespace of the calling thread. Only what answers stays with the one where
+/// it was set first.
 #[derive(Clone, Debug)]
 pub struct LinuxHost {
     proc: PathBuf,
+    teller: Teller,
 }
 
 // === impl LinuxHost ===
@@ -47,7 +51,10 @@ impl LinuxHost {
     /// network is still that of the calling thread, since procfs shows each reader its own.
     #[must_use]
     pub fn with_proc(proc: impl Into<PathBuf>) -> Self {
-        Self { proc: proc.into() }
+        Self {
+            proc: proc.into(),
+            teller: Teller::default(),
+        }
     }
 }
 
@@ -88,6 +95,14 @@ impl Host for LinuxHost {
 
     fn set_onward(&mut self, wanted: &Onward) -> Result<Facility<()>, WriteError> {
         onward::set(wanted)
+    }
+
+    fn set_responder(&mut self, wanted: &Responder) -> Result<Facility<()>, WriteError> {
+        self.teller.set(wanted)
+    }
+
+    fn renew_responder(&mut self) -> Result<(), WriteError> {
+        self.teller.renew()
     }
 
     fn default_routes(&self, family: IpFamily) -> Result<Vec<DefaultRoute>, ReadError> {
