@@ -3,15 +3,20 @@
 //! ```text
 //!  duty ── Order ─▶ crew ─┬─ core::mooring::{Moorings, Witness}: what to do
 //!   ▲                │    ├─ segments: raw sockets, one pair for each uplink
+//!   │                │    ├─ deputy: the kernel, which answers most questions in their place
 //!   └──── Told ──────┘    ├─ hull: addresses on uplinks and on kube-ipvs0
 //!                         └─ lookout: a thread that reads what the service proxy has programmed
 //! ```
+//!
+//! Where the kernel can, it answers for what this thread answers for, and goes on only as long as the thread renews it. All that
+//! it leaves, this thread answers: while the kernel cannot, and what takes more than a rule of nftables.
 //!
 //! It never waits for the API server, nor for anything that takes longer than a call into the kernel: a question on the
 //! wire is answered while the rest of the agent is busy. It runs before everything else on the node, too, where the kernel
 //! grants that; so it may not be busy for long either.
 
 mod crew;
+mod deputy;
 mod health_ports;
 mod hull;
 mod lookout;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::Duration;
 
-use mooring_core::liveness::PERIOD;
+use mooring_core::fleet::DOUBT;
 use mooring_core::mooring::{
     Moorings, Node, Now, Orders, ProxyState, Sighting, Standing, State, Uplink, Wanted, Watch,
     Witness, Words, open_ports, segment,
@@ -18,6 +18,7 @@ use mooring_kernel::{LinuxHost, Waker, boot_time};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
+use super::deputy::{Deputy, RENEWAL};
 use super::hull::{self, Hull};
 use super::lookout::Question;
 use super::segments::{Overheard, Segments};
@@ -50,6 +51,7 @@ pub(super) struct Crew<T> {
     /// What stood in for this agent on uplinks, and until when it may.
     stand_ins: BTreeMap<IpAddr, Now>,
     segments: Segments,
+    deputy: Deputy,
     hull: Hull,
     node: Node,
     report: Option<(Box<NodeReport>, Vec<String>)>,
@@ -94,6 +96,7 @@ impl<T: FnMut(Told)> Crew<T> {
             cleared: BTreeSet::new(),
             stand_ins: BTreeMap::new(),
             segments: Segments::new(tally),
+            deputy: Deputy::default(),
             hull: Hull::default(),
             node: Node {
                 name: name.to_owned(),
@@ -133,9 +136,13 @@ impl<T: FnMut(Told)> Crew<T> {
                 ordered = true;
             }
             if std::mem::take(&mut ordered) || now >= due {
+                let begun = self.now();
                 self.act();
                 self.look_out();
                 now = self.now();
+                if now.saturating_sub(begun) < DOUBT {
+                    self.deputy.renew(&mut self.host, now);
+                }
                 rested = now + GAP;
                 let deadlines = [self.moorings.deadline(), self.witness.deadline()];
                 due = deadlines.into_iter().flatten().fold(self.check, Now::min);
@@ -150,13 +157,18 @@ impl<T: FnMut(Told)> Crew<T> {
             }
             let mut patience = due.saturating_sub(now);
             if self.segments.answers() {
-                // So that a time in which this process did not run shows before it answers for what is not its own any more.
-                patience = patience.min(PERIOD);
+                // So that a time in which this process did not run shows before it answers for what is not its own any more, and
+                // the kernel goes on.
+                patience = patience.min(RENEWAL);
+            }
+            if let Some(until) = self.deputy.waits() {
+                patience = patience.min(until.saturating_sub(now));
             }
             let heard = self.segments.listen(&self.waker, patience);
             now = self.now();
             let mut stirred = false;
             if let Some(missed) = self.segments.missed() {
+                self.deputy.close(&mut self.host, now);
                 let missed_ms = missed.as_millis();
                 warn!(
                     missed_ms,
@@ -164,6 +176,12 @@ impl<T: FnMut(Told)> Crew<T> {
                 );
                 self.moorings.doubt(missed, now);
                 ordered = true;
+            } else {
+                if self.deputy.waits().is_some_and(|until| now >= until) {
+                    let answered = self.segments.responder();
+                    self.deputy.follow(&mut self.host, &answered, now);
+                }
+                self.deputy.renew(&mut self.host, now);
             }
             for Overheard { address, mac } in heard {
                 stirred |= self.moorings.hear(address, mac, now);
@@ -373,6 +391,8 @@ impl<T: FnMut(Told)> Crew<T> {
                     || orders.answer.values().any(|of| of.contains(address))
             };
             self.segments.silence(&goes_on);
+            let answered = self.segments.responder();
+            self.deputy.reduce(&mut self.host, &answered, now);
             self.hull.let_go(&mut self.host, &goes_on);
             self.hull.send_on(&mut self.host, &orders.onward, now);
             let bind = self.with_stand_ins(&orders, now);
@@ -385,6 +405,8 @@ impl<T: FnMut(Told)> Crew<T> {
             let open: BTreeSet<&str> = uplinks.map(|uplink| uplink.name.as_str()).collect();
             let trouble = self.segments.open(&open).clone();
             self.segments.set(&orders.answer, &orders.bind);
+            let answered = self.segments.responder();
+            self.deputy.follow(&mut self.host, &answered, now);
             let deaf = orders.answer.iter().filter_map(|(interface, addresses)| {
                 trouble.get(interface.as_str()).map(|why| (addresses, why))
             });
@@ -461,6 +483,7 @@ impl<T: FnMut(Told)> Crew<T> {
     }
 
     fn end(mut self, farewell: Farewell, done: oneshot::Sender<()>) {
+        let now = self.now();
         match farewell {
             Farewell::StandIn => {
                 let kernel = self.moorings.stand_ins();
@@ -469,6 +492,7 @@ impl<T: FnMut(Told)> Crew<T> {
                 for (address, why) in self.hull.bind(&mut self.host, &kernel) {
                     warn!(ip = %address, reason = %why, "nobody answers until the next agent does");
                 }
+                self.deputy.dismiss(&mut self.host, now);
                 if count > 0 {
                     info!(
                         count,
@@ -478,6 +502,7 @@ impl<T: FnMut(Told)> Crew<T> {
             }
             Farewell::Leave => {
                 self.segments.silence(&|_| false);
+                self.deputy.dismiss(&mut self.host, now);
                 if let Err(error) = self.hull.survey(&self.host) {
                     warn!(reason = %error, "goes on with the addresses as they were");
                 }

@@ -1,4 +1,5 @@
-//! Raw sockets on the uplinks: questions that are answered, claims that are heard, and what this node says itself.
+//! Raw sockets on the uplinks: questions that are answered, claims that are heard, and what this node says itself. Questions
+//! that the kernel answers ([`deputy`]) do not come here.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,11 +10,14 @@ use mooring_core::fleet::DOUBT;
 use mooring_core::mooring::{Sending, Words};
 use mooring_core::wire::answer::{Heard, hear, speaker};
 use mooring_core::wire::{Mac, arp, ndp};
-use mooring_kernel::{Ears, Inbox, MacAddress, More, PacketError, PacketSocket, Waker, wait};
+use mooring_kernel::{
+    Answering, Ears, Inbox, InterfaceName, MacAddress, More, PacketError, PacketSocket, Responder,
+    Waker, wait,
+};
 use tracing::{debug, warn};
 
-use super::Tally;
 use super::hull::SegmentLink;
+use super::{Tally, deputy};
 
 /// How many times frames of one socket are taken before the others have their turn.
 const TURNS: usize = 8;
@@ -135,6 +139,24 @@ impl Segments {
             let bound = bind.iter().filter(|(_, interface)| *interface == name);
             segment.bound = bound.map(|(address, _)| *address).collect();
             segment.join();
+        }
+    }
+
+    /// What is answered, for the kernel to do it first.
+    pub(super) fn responder(&self) -> Responder {
+        let answering = |segment: &Segment| {
+            let answering = Answering {
+                name: InterfaceName::new(&segment.link.name).ok()?,
+                mac: MacAddress(segment.link.mac.0),
+                addresses: segment.answered.iter().copied().collect(),
+                claimable: segment.bound.iter().copied().collect(),
+            };
+            Some((segment.link.index, answering))
+        };
+        let busy = self.open.iter().filter(|of| !of.answered.is_empty());
+        Responder {
+            links: busy.filter_map(answering).collect(),
+            ..deputy::silence()
         }
     }
 

@@ -8,7 +8,7 @@ use crate::urgency::Urgency;
 /// Frames, counted since the process began, and what the kernel granted the threads that handle them.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// Questions that were answered.
+    /// Questions that this process answered; the kernel counts none.
     pub answers: Counter,
     /// Announcements.
     pub announcements: Counter,
@@ -32,7 +32,7 @@ impl Tally {
         let rows = [
             (
                 "answers",
-                "ARP requests and Neighbor Solicitations that were answered for external IPs",
+                "ARP requests and Neighbor Solicitations for external IPs that the agent answered itself: the kernel answers most in its place where it can",
                 &self.answers,
             ),
             (

@@ -17,6 +17,7 @@ use nix::sched::{CloneFlags, unshare};
 use super::*;
 
 mod death;
+mod deputy;
 mod fenced;
 mod links;
 mod quay;
@@ -85,6 +86,8 @@ fn story(tell: impl FnOnce(Scene) + Send + 'static) {
 
 impl Scene {
     fn new() -> Self {
+        // Over which the kernel is told to go on.
+        ip("link set lo up");
         ip(&format!(
             "link add up0 type veth peer name peer0 address {STRANGER}"
         ));

@@ -24,6 +24,7 @@ pub(super) struct Quay {
     node: File,
     outside: File,
     moor: Moor,
+    tally: Arc<Tally>,
     told: mpsc::Receiver<Told>,
     wanted: Vec<IpAddr>,
     standings: Vec<Standing>,
@@ -69,13 +70,16 @@ impl Quay {
     fn new() -> Self {
         let outside = namespace();
         let node = namespace();
+        // Over which the kernel is told to go on.
+        ip("link set lo up");
         let (sender, told) = mpsc::channel();
         let dies = Arc::new(AtomicBool::new(false));
         let dying = Arc::clone(&dies);
+        let tally = Arc::new(Tally::default());
         let moor = Moor::start(
             "n1",
             Fleet::new().unwrap().0,
-            Arc::new(Tally::default()),
+            Arc::clone(&tally),
             move |told| {
                 assert!(!dying.load(Ordering::Relaxed), "this is how it dies");
                 let _ = sender.send(told);
@@ -93,11 +97,17 @@ impl Quay {
             node,
             outside,
             moor,
+            tally,
             told,
             wanted: Vec::new(),
             standings: Vec::new(),
             dies,
         }
+    }
+
+    /// What the thread counted.
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// A cable from the node to everybody else. Its ends are down.
@@ -215,6 +225,15 @@ impl Quay {
             if let Some(found) = found.filter(|found| fits(&found.state)) {
                 return found.clone();
             }
+            assert!(Instant::now() < deadline, "{:?}", self.standings);
+            self.hear(Duration::from_millis(100));
+        }
+    }
+
+    /// Waits until nothing is said of the address any more.
+    pub(super) fn until_gone(&mut self, address: IpAddr) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.standings.iter().any(|found| found.address == address) {
             assert!(Instant::now() < deadline, "{:?}", self.standings);
             self.hear(Duration::from_millis(100));
         }

@@ -101,6 +101,15 @@ impl Wire {
         assert_eq!(self.hear(address, next), None);
     }
 
+    /// Says that it has an address itself.
+    pub(super) fn claim(&self, address: IpAddr) {
+        let IpAddr::V4(address) = address else {
+            panic!("only of IPv4");
+        };
+        let claim = arp::announcement_request(self.mac, address);
+        self.arp.send(&claim).unwrap();
+    }
+
     /// Lets a burst of announcements pass.
     pub(super) fn settle(&self, address: IpAddr) {
         let deadline = Instant::now() + PATIENCE;
