@@ -67,7 +67,7 @@ pub(super) fn frames(own: Mac) -> Vec<Vec<u8>> {
 fn questions(own: Mac) -> Vec<Vec<u8>> {
     let (asker, target) = (Ipv4Addr::new(10, 9, 0, 2), Ipv4Addr::new(10, 9, 0, 100));
     let claimable = Ipv4Addr::new(10, 9, 0, 101);
-    let six = |text: &str| -> Ipv6Addr { text.parse().unwrap() };
+    let six = |text: &str| -> Ipv6Addr { text.parse().expect("an address") };
     let from = six("fe80::99");
     let mut questions = vec![
         arp::request(ASKER, asker, target).to_vec(),

@@ -31,8 +31,11 @@ fn responder(link: u32, name: &str, mac: MacAddress, lasts: Duration) -> Respond
     let answering = Answering {
         name: InterfaceName::new(name).expect("a name"),
         mac,
-        addresses: ADDRESSES.iter().map(|ip| ip.parse().unwrap()).collect(),
-        claimable: BTreeSet::from([CLAIMABLE.parse().unwrap()]),
+        addresses: ADDRESSES
+            .iter()
+            .map(|ip| ip.parse().expect("an address"))
+            .collect(),
+        claimable: BTreeSet::from([CLAIMABLE.parse().expect("an address")]),
     };
     Responder {
         links: BTreeMap::from([(link, answering)]),
@@ -53,8 +56,8 @@ fn question(last: u8) -> Vec<u8> {
 }
 
 fn solicitation(target: &str) -> Vec<u8> {
-    let asker: Ipv6Addr = "fe80::99".parse().unwrap();
-    ndp::solicitation(ASKER, asker, target.parse().unwrap())
+    let asker: Ipv6Addr = "fe80::99".parse().expect("an address");
+    ndp::solicitation(ASKER, asker, target.parse().expect("an address"))
 }
 
 #[test]

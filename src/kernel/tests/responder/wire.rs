@@ -33,7 +33,7 @@ pub(super) struct Wire {
 impl Wire {
     /// None on a kernel without nftables.
     pub(super) fn new() -> Option<Self> {
-        if LinuxHost::new().nft_tables().unwrap() == Facility::Absent {
+        if LinuxHost::new().nft_tables().expect("tables") == Facility::Absent {
             return None;
         }
         for line in [
