@@ -11,8 +11,8 @@ use mooring_core::mooring::Now;
 use mooring_kernel::{Answering, Facility, Host, Responder, WriteError};
 use tracing::{info, warn};
 
-/// For how long the kernel answers by itself: at least until a thread that was held up is sure to notice
-/// ([`DOUBT`](mooring_core::fleet::DOUBT) after it should have run), and for less than others take to take over.
+/// For how long the kernel answers by itself: longer than a thread may be held up without noticing
+/// ([`DOUBT`](mooring_core::fleet::DOUBT) after it should have run), as long as it takes to be renewed four times.
 pub(super) const LASTS: Duration = Duration::from_millis(200);
 /// How often it is told to go on: some of the times may be late.
 pub(super) const RENEWAL: Duration = Duration::from_millis(50);
