@@ -1,27 +1,70 @@
 //! One request over one connection.
 
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::ops::RangeInclusive;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
 
 use super::report::Cause;
 
 /// Longer than any answer of the bed's web server.
 const MAX_ANSWER: u64 = 4_096;
 
+/// Those that are nobody's by name.
+const PORTS: RangeInclusive<u16> = 10_000..=60_999;
+
 /// The name of the Pod that answers, by `deadline`.
 pub(super) fn get(target: SocketAddr, deadline: Instant) -> Result<String, Cause> {
-    let mut stream = TcpStream::connect_timeout(&target, rest(deadline)?).map_err(|error| {
-        match error.kind() {
-            ErrorKind::TimedOut => Cause::NoConnection,
-            _ => cause(&error),
-        }
+    let connected = connect(target, rest(deadline)?);
+    let mut stream = connected.map_err(|error| match error.kind() {
+        ErrorKind::TimedOut => Cause::NoConnection,
+        _ => cause(&error),
     })?;
     let answer = ask(&mut stream, target, deadline)?;
     body(&answer).map(str::to_owned).ok_or_else(|| {
         let line = answer.lines().next().unwrap_or_default();
         Cause::BadAnswer(line.trim().to_owned())
     })
+}
+
+fn connect(target: SocketAddr, time_out: Duration) -> io::Result<TcpStream> {
+    let any: IpAddr = match target {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    loop {
+        let socket = Socket::new(Domain::for_address(target), Type::STREAM, None)?;
+        // Connections to other targets may have the same port.
+        socket.set_reuse_address(true)?;
+        let bound = socket.bind(&SocketAddr::new(any, next_port(target)).into());
+        match bound.and_then(|()| socket.connect_timeout(&target.into(), time_out)) {
+            // A port that something else has, of which there are few.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable
+                ) => {}
+            connected => return connected.map(|()| socket.into()),
+        }
+    }
+}
+
+/// The next port to a target after the last one. Left to the kernel, ports come again after a quarter of a minute at 200
+/// connections a second. What knows the former connection, as a node does to which an address comes back within two minutes,
+/// takes packets for that one's: hosts keep them from that for minutes (TIME-WAIT, RFC 9293 section 3.6.1).
+fn next_port(target: SocketAddr) -> u16 {
+    static LAST: Mutex<BTreeMap<SocketAddr, u16>> = Mutex::new(BTreeMap::new());
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let port = last.entry(target).or_insert(*PORTS.end());
+    *port = match *port < *PORTS.end() {
+        true => *port + 1,
+        false => *PORTS.start(),
+    };
+    *port
 }
 
 fn ask(stream: &mut TcpStream, target: SocketAddr, deadline: Instant) -> Result<String, Cause> {
@@ -83,6 +126,15 @@ mod tests {
         for (answer, expected) in cases {
             assert_eq!(body(answer), expected, "{answer:?}");
         }
+    }
+
+    #[test]
+    fn no_port_comes_again_before_all_others_did() {
+        let [one, other] = ["192.0.2.1:80", "192.0.2.2:80"].map(|text| text.parse().unwrap());
+        let ports: std::collections::BTreeSet<u16> = PORTS.map(|_| next_port(one)).collect();
+        assert_eq!(ports, PORTS.collect());
+        assert_eq!(next_port(one), *PORTS.start());
+        assert_eq!(next_port(other), *PORTS.start());
     }
 
     #[test]

@@ -152,6 +152,9 @@ impl<T: FnMut(Told)> Crew<T> {
             if !lapsed.is_empty() {
                 // Before anything is answered, and before anything that takes long.
                 self.segments.silence(&|address| !lapsed.contains(address));
+                let answered = self.segments.responder();
+                let now = self.now();
+                self.deputy.reduce(&mut self.host, &answered, now);
                 ordered = true;
                 continue;
             }

@@ -20,9 +20,13 @@ const SERVICE: u16 = 8443;
 const POD: u16 = 8080;
 const PATIENCE: Duration = Duration::from_secs(5);
 
+fn parsed(ip: &str) -> IpAddr {
+    ip.parse().expect("an address")
+}
+
 fn onward(moved: &[(&str, &str)]) -> Onward {
     let moved = moved.iter();
-    let pairs = moved.map(|(address, node)| (address.parse().unwrap(), node.parse().unwrap()));
+    let pairs = moved.map(|(address, node)| (parsed(address), parsed(node)));
     Onward {
         to: pairs.collect(),
         lasts: Duration::from_secs(600),
@@ -105,7 +109,7 @@ fn serve(number: u8, mac: &str, bridge: &Namespace) {
             nft(&line);
         }
     }
-    let listener = TcpListener::bind(SocketAddr::new("::".parse().unwrap(), POD)).unwrap();
+    let listener = TcpListener::bind(SocketAddr::new(parsed("::"), POD)).expect("a listener");
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.expect("a connection");
@@ -155,11 +159,11 @@ fn connections_that_began_at_the_former_node_go_on_there_and_new_ones_begin_here
             });
         };
         let connect = |vip: &str| {
-            let ip: IpAddr = vip.parse().unwrap();
+            let service = SocketAddr::new(parsed(vip), SERVICE);
             client.within(|| {
-                let stream = TcpStream::connect_timeout(&SocketAddr::new(ip, SERVICE), PATIENCE);
+                let stream = TcpStream::connect_timeout(&service, PATIENCE);
                 let stream = stream.expect("a connection");
-                stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
                 stream
             })
         };
