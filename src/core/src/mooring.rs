@@ -19,6 +19,7 @@ mod deeds;
 mod moorings;
 mod orders;
 mod ports;
+mod progress;
 mod standing;
 mod wanted;
 mod witness;

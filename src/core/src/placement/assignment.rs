@@ -106,7 +106,7 @@ pub fn bound(addresses: usize, nodes: usize) -> usize {
 /// - Who took an address over from a node that was gone is its owner.
 /// - An address of a `revertive` pool does not go [back](super::HeldBack) at once to a node that it has just left.
 /// - An owner that is drained, or has obstacles that might be misjudged from afar
-///   ([`Force::YieldsToBetter`](super::Force::YieldsToBetter)), keeps the address until there is a node without.
+///   ([`Force::YieldsToBetter`]), keeps the address until there is a node without.
 /// - A node that died often lately takes a new address only where no other can have it.
 /// - The [heirs](super::HEIRS) of an address are the first of its [`successors`](super::successors) that nothing keeps from it, without the owner.
 pub fn place<'a>(berths: &'a [Berth<'a>], nodes: &'a [Candidate]) -> Placed {

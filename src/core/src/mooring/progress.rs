@@ -1,0 +1,401 @@
+//! One address of a node, and how far the node is with it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::fencing::{self, Permits};
+use crate::ipam::pool::{Ownership, Ports};
+use crate::wire::Mac;
+
+use super::Now;
+use super::announcements::{Purse, Schedule};
+use super::berth::{Berth, Hindrance, Method, Place};
+use super::orders::{Orders, Sending, Words};
+use super::standing::{Holding, Standing, State};
+use super::wanted::{Arrival, Lack, Path, Programmed, ProxyState, Wanted};
+
+/// How often the wire is asked before an address is taken.
+const ASKS: u32 = 3;
+/// Between two questions.
+const ASK_GAP: Duration = Duration::from_millis(100);
+/// How long answers to the last question are waited for. A node whose cores are all busy was seen to answer 100 ms late.
+const LISTEN: Duration = Duration::from_millis(200);
+/// Both, where there is no time to lose: see [`Arrival::TakenOver`].
+const HASTE: Duration = Duration::from_millis(15);
+/// How long it counts that nobody answered, while the service proxy is waited for.
+const SILENCE_LASTS: Duration = Duration::from_secs(10);
+/// How long after an answer the wire is asked again. The former holder may only be about to hear that it is over.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+/// The same, once the other one has answered for [`STUBBORN`].
+const ASK_AGAIN_LATER: Duration = Duration::from_secs(5);
+/// See [`ASK_AGAIN_LATER`].
+const STUBBORN: Duration = Duration::from_secs(10);
+/// A foreign claim is answered at most so often (`DEFEND_INTERVAL`, RFC 5227 section 1.1): two hosts that both defend would
+/// go on for ever.
+const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
+/// How long after the last foreign claim there is still said to be a conflict.
+const CONFLICT_LASTS: Duration = Duration::from_secs(60);
+
+/// One address.
+#[derive(Debug)]
+pub(super) struct Mooring {
+    pub(super) wanted: Wanted,
+    pub(super) berth: Result<Berth, Hindrance>,
+    /// The MAC address of the interface.
+    pub(super) mac: Option<Mac>,
+    /// How the interface's frames get to the segment.
+    pub(super) path: Option<Path>,
+    /// Since when it is wanted.
+    pub(super) begun: Now,
+    /// Whence it was handed over since then; see [`Wanted::former`].
+    pub(super) former: Option<IpAddr>,
+    pub(super) progress: Progress,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// The wire is being asked who has it.
+    Asking { asked: u32, next: Now, haste: bool },
+    /// Another node has it, and lets go as soon as this one is ready.
+    Awaiting,
+    /// Nobody has it.
+    Silent { at: Now },
+    /// Somebody else has it.
+    Elsewhere { mac: Mac, first: Now, next: Now },
+    /// An order could not be carried out.
+    Failed { why: String, next: Now },
+    /// The node answers for it.
+    Holding {
+        since: Now,
+        schedule: Schedule,
+        claim: Option<Claim>,
+    },
+}
+
+/// Somebody else says that it has an address that the node holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub(super) mac: Mac,
+    last: Now,
+    defended: Now,
+}
+
+impl Progress {
+    fn begin(now: Now, arrival: Arrival) -> Self {
+        match arrival {
+            Arrival::Awaited => Self::Awaiting,
+            Arrival::Released => Self::Silent { at: now },
+            Arrival::Planned | Arrival::TakenOver => Self::Asking {
+                asked: 0,
+                next: now,
+                haste: arrival == Arrival::TakenOver,
+            },
+        }
+    }
+}
+
+/// How long to listen after a question, of which that many were asked.
+fn pause(asked: u32, haste: bool) -> Duration {
+    match haste {
+        true => HASTE,
+        false if asked < ASKS => ASK_GAP,
+        false => LISTEN,
+    }
+}
+
+// === impl Mooring ===
+
+impl Mooring {
+    pub(super) fn new(wanted: Wanted, now: Now) -> Self {
+        Self {
+            progress: Progress::begin(now, wanted.arrival),
+            former: wanted.former,
+            wanted,
+            berth: Err(Hindrance::NoUplink),
+            mac: None,
+            path: None,
+            begun: now,
+        }
+    }
+
+    /// What is held is held on; else it begins anew if it comes in another way.
+    pub(super) fn wanted_so(mut self, wanted: Wanted, now: Now) -> Self {
+        let holds = matches!(self.progress, Progress::Holding { .. });
+        if wanted.arrival != self.wanted.arrival && !holds {
+            let waited = self.progress == Progress::Awaiting;
+            if waited || matches!(wanted.arrival, Arrival::Awaited | Arrival::Released) {
+                self.begin(wanted.arrival, now);
+            }
+        }
+        self.former = wanted.former.or(self.former);
+        self.wanted = wanted;
+        self
+    }
+
+    /// Somebody else, `mac`, answered or spoke for it; tells whether that is of interest.
+    pub(super) fn hear(&mut self, mac: Mac, now: Now) -> bool {
+        match &mut self.progress {
+            Progress::Holding {
+                schedule, claim, ..
+            } => {
+                let defended = claim.map(|claim| claim.defended);
+                let due = defended.is_none_or(|defended| now >= defended + DEFEND_INTERVAL);
+                if due {
+                    schedule.once(now);
+                }
+                *claim = Some(Claim {
+                    mac,
+                    last: now,
+                    defended: if due { now } else { defended.unwrap_or(now) },
+                });
+            }
+            // That is who hands it over.
+            Progress::Awaiting => return false,
+            progress => {
+                let first = match progress {
+                    Progress::Elsewhere { first, .. } => *first,
+                    _ => now,
+                };
+                let patience = if now.saturating_sub(first) < STUBBORN {
+                    ASK_AGAIN
+                } else {
+                    ASK_AGAIN_LATER
+                };
+                *progress = Progress::Elsewhere {
+                    mac,
+                    first,
+                    next: now + patience,
+                };
+            }
+        }
+        true
+    }
+
+    /// Begins anew.
+    pub(super) fn begin(&mut self, arrival: Arrival, now: Now) {
+        self.begun = now;
+        self.progress = Progress::begin(now, arrival);
+    }
+
+    pub(super) fn hold(&mut self, now: Now) {
+        self.progress = Progress::Holding {
+            since: now,
+            schedule: Schedule::begin(now),
+            claim: None,
+        };
+    }
+
+    /// Takes a new berth. Another interface is another segment, where nobody was asked yet; the same one under another name,
+    /// with another MAC address or by another path is not, but everybody has to hear of it.
+    pub(super) fn moved(
+        &mut self,
+        new: Result<Berth, Hindrance>,
+        mac: Option<Mac>,
+        path: Option<Path>,
+        now: Now,
+    ) {
+        if self.berth == new && self.mac == mac && self.path == path {
+            return;
+        }
+        let same_link = match (&self.berth, &new) {
+            (Ok(old), Ok(new)) => {
+                old.interface == new.interface || (self.mac.is_some() && self.mac == mac)
+            }
+            _ => false,
+        };
+        (self.berth, self.mac, self.path) = (new, mac, path);
+        match &mut self.progress {
+            Progress::Holding { schedule, .. } if same_link => schedule.again(now),
+            progress if !same_link => *progress = Progress::begin(now, self.wanted.arrival),
+            _ => {}
+        }
+    }
+
+    pub(super) fn go_on(
+        &mut self,
+        proxy: &ProxyState,
+        permits: &Permits,
+        now: Now,
+        send: &mut Vec<Sending>,
+    ) {
+        let Ok(berth) = &self.berth else { return };
+        match &mut self.progress {
+            Progress::Asking { asked, next, haste } if *next <= now => {
+                if *asked < ASKS {
+                    *asked += 1;
+                    *next = now + pause(*asked, *haste);
+                    send.push(Sending {
+                        interface: berth.interface.clone(),
+                        address: self.wanted.address,
+                        words: Words::Ask,
+                    });
+                } else {
+                    self.progress = Progress::Silent { at: now };
+                }
+            }
+            Progress::Elsewhere { next, .. } | Progress::Failed { next, .. } if *next <= now => {
+                self.ask_again(now, send);
+            }
+            _ => {}
+        }
+        if let Progress::Silent { at } = self.progress
+            && self.is_ready(proxy)
+            && self.may(permits, now)
+        {
+            if now <= at + SILENCE_LASTS {
+                self.hold(now);
+            } else {
+                self.progress = Progress::begin(now, Arrival::Planned);
+                self.go_on(proxy, permits, now, send);
+            }
+        }
+    }
+
+    /// Asks anew. Who answered stays known until the wire was silent.
+    fn ask_again(&mut self, now: Now, send: &mut Vec<Sending>) {
+        let Ok(berth) = &self.berth else { return };
+        send.push(Sending {
+            interface: berth.interface.clone(),
+            address: self.wanted.address,
+            words: Words::Ask,
+        });
+        self.progress = Progress::Asking {
+            asked: 1,
+            next: now + ASK_GAP,
+            haste: false,
+        };
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        matches!(self.progress, Progress::Holding { .. })
+    }
+
+    /// Whether its Lease lets the node answer, if it needs one.
+    pub(super) fn may(&self, permits: &Permits, now: Now) -> bool {
+        let until = permits.until.get(&self.wanted.address);
+        self.wanted.ownership != Ownership::Fenced || until.is_some_and(|until| now < *until)
+    }
+
+    /// Lets go of what may not be held any more.
+    pub(super) fn lapse(&mut self, permits: &Permits, now: Now) {
+        if self.is_held() && !self.may(permits, now) {
+            self.begin(Arrival::Planned, now);
+        }
+    }
+
+    pub(super) fn is_ready(&self, proxy: &ProxyState) -> bool {
+        match &proxy.programmed {
+            Programmed::NotRead | Programmed::Failed(_) => false,
+            Programmed::Hidden(_) | Programmed::Targets(_) => self.wanted.lack(proxy).is_none(),
+        }
+    }
+
+    pub(super) fn order(&self, berth: &Berth, orders: &mut Orders) {
+        let address = self.wanted.address;
+        match berth.method {
+            Method::Responder => {
+                let answered = orders.answer.entry(berth.interface.clone()).or_default();
+                answered.insert(address);
+            }
+            Method::Uplink => {
+                orders.bind.insert(address, berth.interface.clone());
+            }
+        }
+        if berth.place == Place::IpvsLink {
+            orders.ensure.insert(address);
+        }
+    }
+
+    /// An announcement that is due, and its schedule.
+    pub(super) fn due(&mut self, now: Now) -> Option<(&mut Schedule, Sending)> {
+        let (Ok(berth), Progress::Holding { schedule, .. }) = (&self.berth, &mut self.progress)
+        else {
+            return None;
+        };
+        if schedule.next > now {
+            return None;
+        }
+        let sending = Sending {
+            interface: berth.interface.clone(),
+            address: self.wanted.address,
+            words: Words::Announce,
+        };
+        Some((schedule, sending))
+    }
+
+    pub(super) fn deadline(&self, purse: &Purse, permits: &Permits) -> Option<Now> {
+        self.berth.as_ref().ok()?;
+        match &self.progress {
+            Progress::Asking { next, .. }
+            | Progress::Elsewhere { next, .. }
+            | Progress::Failed { next, .. } => Some(*next),
+            Progress::Awaiting | Progress::Silent { .. } => None,
+            Progress::Holding { schedule, .. } => {
+                let fenced = self.wanted.ownership == Ownership::Fenced;
+                let until = permits.until.get(&self.wanted.address).filter(|_| fenced);
+                let due = purse.payable(schedule);
+                Some(until.map_or(due, |until| due.min(*until)))
+            }
+        }
+    }
+
+    pub(super) fn standing(
+        &self,
+        proxy: &ProxyState,
+        permits: &Permits,
+        exposed: Option<&str>,
+        now: Now,
+    ) -> Standing {
+        let fenced = self.wanted.ownership == Ownership::Fenced;
+        let state = match (&self.berth, &self.progress) {
+            (Err(hindrance), _) => State::Hindered(hindrance.clone()),
+            (Ok(_), Progress::Elsewhere { mac, .. }) => State::Elsewhere { mac: *mac },
+            (Ok(_), Progress::Failed { why, .. }) => State::Failed { why: why.clone() },
+            (Ok(berth), Progress::Holding { since, claim, .. }) => State::Holding(Holding {
+                berth: berth.clone(),
+                mac: self.mac,
+                since: *since,
+                took: since.saturating_sub(self.begun),
+                claimed_by: claim
+                    .filter(|claim| now < claim.last + CONFLICT_LASTS)
+                    .map(|claim| claim.mac),
+                fenced,
+                exposed: exposed
+                    .filter(|_| {
+                        berth.method == Method::Uplink && self.wanted.ports == Ports::ServiceOnly
+                    })
+                    .map(str::to_owned),
+            }),
+            (Ok(_), Progress::Asking { .. } | Progress::Awaiting) => State::Asking,
+            (Ok(_), Progress::Silent { .. }) if self.is_ready(proxy) && !self.may(permits, now) => {
+                let why = permits.why_not.get(&self.wanted.address);
+                let why = why.cloned().unwrap_or(fencing::Standing::Unread);
+                State::NoLease { why }
+            }
+            (Ok(_), Progress::Silent { .. }) => match &proxy.programmed {
+                Programmed::Failed(why) => State::ProxyUnread { why: why.clone() },
+                Programmed::NotRead => State::Asking,
+                Programmed::Hidden(_) | Programmed::Targets(_) => self.unserved(proxy),
+            },
+        };
+        Standing {
+            address: self.wanted.address,
+            state,
+        }
+    }
+
+    fn unserved(&self, proxy: &ProxyState) -> State {
+        match self.wanted.lack(proxy) {
+            Some(Lack::Forwarding(service, port)) => State::NotProgrammed {
+                service: service.clone(),
+                port,
+            },
+            Some(Lack::Health(service, port)) => State::NotHealthy {
+                service: service.clone(),
+                port,
+            },
+            None => State::Asking,
+        }
+    }
+}
