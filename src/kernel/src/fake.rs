@@ -1,13 +1,14 @@
 mod address;
 mod ip_set;
+mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::{
-    Address, Answering, ArpSetting, Conf, DefaultRoute, Facility, Filtered, Host, HostRoute,
-    InterfaceName, IpFamily, IpvsDestination, IpvsMatch, IpvsService, Link, MacAddress, NewAddress,
-    NftChain, NftFamily, NftTable, Onward, OsError, PortFilter, Put, ReadError, Removed, Responder,
+    Address, ArpSetting, Conf, DefaultRoute, Facility, Filtered, Host, HostRoute, InterfaceName,
+    IpFamily, IpvsDestination, IpvsMatch, IpvsService, Link, MacAddress, NewAddress, NftChain,
+    NftFamily, NftTable, Onward, OsError, PortFilter, Put, ReadError, Removed, Responder,
     ServiceTarget, Sysctl, SysctlError, WriteError, Writing, Written,
 };
 
@@ -243,12 +244,6 @@ impl FakeHost {
         &self.port_filter
     }
 
-    /// What [`Host::set_onward`] set last.
-    #[must_use]
-    pub fn onward(&self) -> &Onward {
-        &self.onward
-    }
-
     /// What [`Host::set_responder`] set last, and how often it was renewed since anything but its addresses was
     /// set; no link if there is no table.
     #[must_use]
@@ -380,84 +375,15 @@ impl Host for FakeHost {
     }
 
     fn set_port_filter(&mut self, wanted: &PortFilter) -> Result<Facility<Filtered>, WriteError> {
-        self.may(Writing::PortFilter)?;
-        let Some(tables) = &mut self.nft else {
-            return Ok(Facility::Absent);
-        };
-        let table = NftTable {
-            family: NftFamily::Inet,
-            name: "mooring".to_owned(),
-        };
-        self.port_filter = wanted.clone();
-        if wanted.addresses.is_empty() {
-            tables.remove(&table);
-            return Ok(Facility::Present(Filtered::Nothing));
-        }
-        let chains = ["closed", "prerouting"].map(str::to_owned);
-        tables.insert(table, BTreeSet::from(chains));
-        Ok(Facility::Present(match self.rejects {
-            true => Filtered::Refusing,
-            false => Filtered::Dropping,
-        }))
+        self.replace_port_filter(wanted)
     }
 
     fn set_onward(&mut self, wanted: &Onward) -> Result<Facility<()>, WriteError> {
-        self.may(Writing::Onward)?;
-        let Some(tables) = &mut self.nft else {
-            return Ok(Facility::Absent);
-        };
-        self.onward = wanted.clone();
-        for family in [IpFamily::V4, IpFamily::V6] {
-            let table = table_of(family, "mooring");
-            let is = |ip: &IpAddr| ip.is_ipv4() == (family == IpFamily::V4);
-            if wanted
-                .to
-                .iter()
-                .any(|(address, node)| is(address) && is(node))
-            {
-                tables.insert(table, BTreeSet::from(["prerouting".to_owned()]));
-            } else {
-                tables.remove(&table);
-            }
-        }
-        Ok(Facility::Present(()))
+        self.replace_onward(wanted)
     }
 
     fn set_responder(&mut self, wanted: &Responder) -> Result<Facility<()>, WriteError> {
-        let writing = Writing::Responder;
-        self.may(writing)?;
-        let Some(tables) = &mut self.nft else {
-            return Ok(Facility::Absent);
-        };
-        let is_there = |(index, link): (&u32, &Answering)| {
-            let found = self.links.get(index);
-            found.is_some_and(|found| found.name == link.name)
-        };
-        if !wanted.links.iter().all(is_there) {
-            return Err(WriteError::NoLink { writing });
-        }
-        let table = NftTable {
-            family: NftFamily::Netdev,
-            name: "mooring".to_owned(),
-        };
-        let rules = |of: &Responder| {
-            let links = of.links.iter();
-            let links = links.map(|(index, link)| (*index, link.name.clone(), link.mac));
-            (links.collect::<Vec<_>>(), of.lasts)
-        };
-        if rules(wanted) != rules(&self.responder) {
-            self.renewals = 0;
-        }
-        self.responder = wanted.clone();
-        if wanted.links.is_empty() {
-            tables.remove(&table);
-        } else {
-            let of = |index| ["arp", "link", "ndp"].map(|kind| format!("{kind}{index}"));
-            let chains = wanted.links.keys().flat_map(of);
-            let chains = chains.chain(["pulse".to_owned()]).collect();
-            tables.insert(table, chains);
-        }
-        Ok(Facility::Present(()))
+        self.replace_responder(wanted)
     }
 
     fn renew_responder(&mut self) -> Result<(), WriteError> {
