@@ -112,6 +112,14 @@ impl Wire {
             .collect()
     }
 
+    /// The process has heard none of these. Frames from before may come late on a busy machine.
+    #[track_caller]
+    pub(super) fn expect_unheard(&self, frames: &[Vec<u8>]) {
+        let left = self.left();
+        let heard = frames.iter().find(|frame| left.contains(*frame));
+        assert_eq!(heard, None, "the process hears it, too");
+    }
+
     /// A VLAN on both ends, with sockets at the far one.
     pub(super) fn add_vlan(&mut self, number: u16) -> Option<(u32, MacAddress)> {
         for end in ["near", "far"] {
