@@ -12,9 +12,8 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use failover::{Mark, Pace, Seen, Site, Trial};
-use moored::{Holder, POOL, Tale, tell_all};
+use moored::{Holder, Tale, tell_all};
 use mooring::Mooring;
-use serde_json::json;
 use testbed::Bed;
 use testbed::protocol::Request;
 use testbed::spec::{Proxy, StrictArp};
@@ -33,14 +32,9 @@ fn another_node_serves_the_addresses_of_one_that_dies() {
         .strict_arp(StrictArp::True)
         .start()
         .unwrap();
-    let mooring = Mooring::install(&bed);
-    mooring.wait_until_safe();
-    mooring.create_lan_pool(&json!({}));
     let site = Site::set(&bed, "ipvs");
-    site.publish(|address| json!({"mooring.dev/pool": POOL, "mooring.dev/ips": address}));
-    mooring.wait_until_settled(&site);
     let scene = Scene {
-        mooring,
+        mooring: Mooring::serve(&site),
         site: &site,
     };
     tell_all("", &stories(), &scene);

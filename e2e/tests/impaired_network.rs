@@ -36,14 +36,9 @@ fn who_lives_keeps_its_addresses_and_no_two_keep_one() {
         .strict_arp(StrictArp::True)
         .start()
         .unwrap();
-    let mooring = Mooring::install(&bed);
-    mooring.wait_until_safe();
-    mooring.create_lan_pool(&json!({}));
     let site = Site::set(&bed, "ipvs");
-    site.publish(|address| json!({"mooring.dev/pool": POOL, "mooring.dev/ips": address}));
-    mooring.wait_until_settled(&site);
     let scene = Scene {
-        mooring,
+        mooring: Mooring::serve(&site),
         site: &site,
     };
     tell_all("", &stories(), &scene);

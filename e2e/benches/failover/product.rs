@@ -16,13 +16,7 @@ pub(crate) enum Product<'a> {
 impl<'a> Product<'a> {
     /// Installs Mooring, and publishes the addresses.
     pub(crate) fn mooring(site: &Site<'a>) -> Self {
-        let mooring = Mooring::install(site.bed);
-        mooring.wait_until_safe();
-        mooring.create_lan_pool(&json!({}));
-        site.publish(|address| json!({"mooring.dev/pool": POOL, "mooring.dev/ips": address}));
-        let product = Self::Mooring(mooring);
-        product.wait_until_settled(site);
-        product
+        Self::Mooring(Mooring::serve(site))
     }
 
     /// Installs MetalLB, and publishes the addresses.

@@ -12,12 +12,26 @@ mod trial;
 pub(crate) use site::Site;
 pub(crate) use trial::{Mark, Owners, Pace, Seen, Trial};
 
+use serde_json::json;
+
+use crate::moored::POOL;
 use crate::mooring::Mooring;
 
 /// Succeeds in a shell on a node whose agent is ready.
 const READY: &str = "busybox wget -qO- http://127.0.0.1:10270/readyz >/dev/null 2>&1";
 
-impl Mooring<'_> {
+impl<'a> Mooring<'a> {
+    /// Installs Mooring on the site's bed, and has it serve the site's addresses.
+    #[track_caller]
+    pub(crate) fn serve(site: &Site<'a>) -> Self {
+        let mooring = Self::install(site.bed);
+        mooring.wait_until_safe();
+        mooring.create_lan_pool(&json!({}));
+        site.publish(|address| json!({"mooring.dev/pool": POOL, "mooring.dev/ips": address}));
+        mooring.wait_until_settled(site);
+        mooring
+    }
+
     /// Waits until every node could take every address over: its agent is ready and its kube-proxy forwards them all. Each
     /// address is answered for by one then, and by the one that its status names, and it has heirs.
     #[track_caller]

@@ -13,19 +13,13 @@ use mooring_core::placement::{Exit, Obstacle, successors};
 #[path = "external_ip/world.rs"]
 mod world;
 
-use world::{World, ip, node};
+use world::{World, ip};
 
 const ADDRESS: &str = "10.0.0.1";
 
-/// So many nodes, and so many addresses from 10.0.0.1 on, each with a Service.
+/// [`World::of`] so many, where all is done.
 fn world(nodes: usize, addresses: usize) -> World {
-    let mut world = World::default();
-    let names = (1..=nodes).map(|number| format!("n{number}"));
-    world.snapshot.nodes = names.map(|name| node(&name, &["10.0.0.0/16"])).collect();
-    world.pool("blue", &["10.0.0.1-10.0.0.200"], |_| ());
-    for number in 0..addresses {
-        world.service(&format!("web-{number}"), "blue", |_| ());
-    }
+    let mut world = World::of(nodes, addresses);
     world.settle();
     world.take_all();
     world.settle();

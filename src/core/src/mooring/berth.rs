@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::ipam::pool::{Bind, Ownership};
+use crate::ipam::pool::Bind;
 use crate::proxy_mode::LiveMode;
 
 use super::wanted::{Node, Uplink, Wanted};
@@ -128,8 +128,7 @@ fn kernel_answers(uplink: &Uplink, address: IpAddr) -> bool {
 
 fn shape(wanted: &Wanted, mode: LiveMode, uplink: &Uplink) -> (Method, Place) {
     // A kernel would go on to answer when the time is over.
-    let fenced = wanted.ownership == Ownership::Fenced;
-    let kernel_answers = !fenced && kernel_answers(uplink, wanted.address);
+    let kernel_answers = !wanted.is_fenced() && kernel_answers(uplink, wanted.address);
     match mode {
         LiveMode::Ipvs if wanted.bind == Bind::Uplink && kernel_answers => {
             (Method::Uplink, Place::Uplink)

@@ -15,7 +15,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::fencing::Permits;
-use crate::ipam::pool::Ownership;
 use crate::proxy_mode::LiveMode;
 use crate::wire::Mac;
 
@@ -100,7 +99,7 @@ impl Moorings {
             .filter(|(_, until)| **until <= now);
         let held = |address: &IpAddr| self.berthed.get(address).is_some_and(Mooring::is_held);
         let held = over.map(|(address, _)| *address).filter(held);
-        held.filter(|address| self.berthed[address].wanted.ownership == Ownership::Fenced)
+        held.filter(|address| self.berthed[address].wanted.is_fenced())
             .collect()
     }
 
@@ -113,7 +112,7 @@ impl Moorings {
             };
             let here = matches!(&mooring.berth, Ok(berth) if berth.interface == interface);
             let here = here && mooring.may(&self.permits, now);
-            if here && !matches!(mooring.progress, Progress::Holding { .. }) {
+            if here && !mooring.is_held() {
                 mooring.hold(now);
             }
         }
@@ -182,7 +181,7 @@ impl Moorings {
             .berthed
             .values()
             .filter(|mooring| mooring.berth.is_ok());
-        able.filter(|mooring| !matches!(mooring.progress, Progress::Holding { .. }))
+        able.filter(|mooring| !mooring.is_held())
     }
 
     /// Why the ports of addresses on uplinks cannot be closed; `None` if they are.
@@ -202,11 +201,10 @@ impl Moorings {
     pub fn stand_ins(&self) -> BTreeMap<IpAddr, String> {
         let held = self.berthed.values().filter_map(|mooring| {
             let berth = mooring.berth.as_ref().ok()?;
-            let held = matches!(mooring.progress, Progress::Holding { .. });
             // Nobody would renew its Lease.
-            let may = mooring.wanted.ownership != Ownership::Fenced
+            let may = !mooring.wanted.is_fenced()
                 && super::berth::may_stand_in(berth, &self.node, mooring.wanted.address);
-            (held && may).then(|| (mooring.wanted.address, berth.interface.clone()))
+            (mooring.is_held() && may).then(|| (mooring.wanted.address, berth.interface.clone()))
         });
         held.collect()
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::fencing::{self, Permits};
-use crate::ipam::pool::{Ownership, Ports};
+use crate::ipam::pool::Ports;
 use crate::wire::Mac;
 
 use super::Now;
@@ -121,8 +121,7 @@ impl Mooring {
 
     /// What is held is held on; else it begins anew if it comes in another way.
     pub(super) fn wanted_so(mut self, wanted: Wanted, now: Now) -> Self {
-        let holds = matches!(self.progress, Progress::Holding { .. });
-        if wanted.arrival != self.wanted.arrival && !holds {
+        if wanted.arrival != self.wanted.arrival && !self.is_held() {
             let waited = self.progress == Progress::Awaiting;
             if waited || matches!(wanted.arrival, Arrival::Awaited | Arrival::Released) {
                 self.begin(wanted.arrival, now);
@@ -274,7 +273,7 @@ impl Mooring {
     /// Whether its Lease lets the node answer, if it needs one.
     pub(super) fn may(&self, permits: &Permits, now: Now) -> bool {
         let until = permits.until.get(&self.wanted.address);
-        self.wanted.ownership != Ownership::Fenced || until.is_some_and(|until| now < *until)
+        !self.wanted.is_fenced() || until.is_some_and(|until| now < *until)
     }
 
     /// Lets go of what may not be held any more.
@@ -332,8 +331,8 @@ impl Mooring {
             | Progress::Failed { next, .. } => Some(*next),
             Progress::Awaiting | Progress::Silent { .. } => None,
             Progress::Holding { schedule, .. } => {
-                let fenced = self.wanted.ownership == Ownership::Fenced;
-                let until = permits.until.get(&self.wanted.address).filter(|_| fenced);
+                let until = permits.until.get(&self.wanted.address);
+                let until = until.filter(|_| self.wanted.is_fenced());
                 let due = purse.payable(schedule);
                 Some(until.map_or(due, |until| due.min(*until)))
             }
@@ -347,7 +346,6 @@ impl Mooring {
         exposed: Option<&str>,
         now: Now,
     ) -> Standing {
-        let fenced = self.wanted.ownership == Ownership::Fenced;
         let state = match (&self.berth, &self.progress) {
             (Err(hindrance), _) => State::Hindered(hindrance.clone()),
             (Ok(_), Progress::Elsewhere { mac, .. }) => State::Elsewhere { mac: *mac },
@@ -360,7 +358,7 @@ impl Mooring {
                 claimed_by: claim
                     .filter(|claim| now < claim.last + CONFLICT_LASTS)
                     .map(|claim| claim.mac),
-                fenced,
+                fenced: self.wanted.is_fenced(),
                 exposed: exposed
                     .filter(|_| {
                         berth.method == Method::Uplink && self.wanted.ports == Ports::ServiceOnly

@@ -151,6 +151,11 @@ pub(super) enum Lack<'a> {
 }
 
 impl Wanted {
+    /// Whether it may be answered for only while its Lease is held.
+    pub(super) fn is_fenced(&self) -> bool {
+        self.ownership == Ownership::Fenced
+    }
+
     /// The ports of all its Services.
     pub fn ports(&self) -> impl Iterator<Item = ServicePort> {
         self.services.iter().flat_map(|of| of.ports.iter().copied())

@@ -110,6 +110,18 @@ impl Default for World {
 }
 
 impl World {
+    /// So many nodes, and so many addresses from 10.0.0.1 on, each with a Service; nothing of it is settled.
+    pub fn of(nodes: usize, addresses: usize) -> Self {
+        let mut world = Self::default();
+        let names = (1..=nodes).map(|number| format!("n{number}"));
+        world.snapshot.nodes = names.map(|name| node(&name, &["10.0.0.0/16"])).collect();
+        world.pool("blue", &["10.0.0.1-10.0.0.200"], |_| ());
+        for number in 0..addresses {
+            world.service(&format!("web-{number}"), "blue", |_| ());
+        }
+        world
+    }
+
     fn next(&mut self) -> u64 {
         self.version += 1;
         self.version

@@ -17,11 +17,8 @@ use std::net::IpAddr;
 
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE};
 
-use super::nft::numbers::{
-    NFT_MSG_DELTABLE, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM,
-    NFT_MSG_NEWTABLE,
-};
-use super::table::{Batch, Element, Hook, Outcome, Rule, Set, base_chain, octets, rule, table};
+use super::nft::numbers::{NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM};
+use super::table::{Batch, Element, Hook, Outcome, Rule, Set, address, base_chain, octets, rule};
 use crate::{Facility, IpFamily, NftFamily, Onward, WriteError, Writing};
 
 const WRITING: Writing = Writing::Onward;
@@ -29,11 +26,7 @@ const TABLE: &str = "mooring";
 const CHAIN: &str = "prerouting";
 const MAP: &str = "former";
 /// Behind `NF_IP_PRI_CONNTRACK` at -200, and before whatever makes something of the packet (linux/netfilter_ipv4.h).
-const HOOK: Hook<'_> = Hook {
-    number: 0,
-    priority: -150,
-    device: None,
-};
+const HOOK: Hook<'_> = Hook::prerouting(-150);
 /// The length of an attribute is a number of 16 bits, and the longest element takes 64 bytes.
 const ELEMENTS_PER_MESSAGE: usize = 800;
 
@@ -41,35 +34,24 @@ pub(super) fn set(wanted: &Onward) -> Result<Facility<()>, WriteError> {
     let mut there = Facility::Absent;
     for family in [IpFamily::V4, IpFamily::V6] {
         let elements = elements(wanted, family);
-        let outcome = match elements.is_empty() {
-            true => remove(family).run(WRITING)?,
-            false => replace(family, &elements).run(WRITING)?,
-        };
-        match outcome {
-            Outcome::Done => there = Facility::Present(()),
-            outcome if elements.is_empty() && outcome.is_unknown_name() => {
-                there = Facility::Present(());
+        let set = match elements.is_empty() {
+            true => Batch::removing(of(family), TABLE)
+                .run(WRITING)?
+                .of_removal(),
+            false if replace(family, &elements).run(WRITING)? == Outcome::Done => {
+                Facility::Present(())
             }
-            Outcome::Missing(_) if elements.is_empty() => {}
-            Outcome::Missing(_) => return Ok(Facility::Absent),
+            false => return Ok(Facility::Absent),
+        };
+        if set == Facility::Present(()) {
+            there = set;
         }
     }
     Ok(there)
 }
 
-/// Takes the table away. That it is not there is an error, which costs less than to create it first.
-fn remove(family: IpFamily) -> Batch {
-    let mut batch = Batch::of(of(family));
-    batch.push(NFT_MSG_DELTABLE, 0, &table(TABLE));
-    batch
-}
-
-/// Puts the table there in place of the one that may be there. Only what is there can be deleted, so it is created first.
 fn replace(family: IpFamily, elements: &[Element]) -> Batch {
-    let mut batch = Batch::of(of(family));
-    batch.push(NFT_MSG_NEWTABLE, NLM_F_CREATE, &table(TABLE));
-    batch.push(NFT_MSG_DELTABLE, 0, &table(TABLE));
-    batch.push(NFT_MSG_NEWTABLE, NLM_F_CREATE, &table(TABLE));
+    let mut batch = Batch::replacing(of(family), TABLE);
     let map = map(family);
     batch.push(NFT_MSG_NEWSET, NLM_F_CREATE, &map.message());
     for elements in elements.chunks(ELEMENTS_PER_MESSAGE) {
@@ -89,17 +71,12 @@ fn replace(family: IpFamily, elements: &[Element]) -> Batch {
 }
 
 fn map(family: IpFamily) -> Set {
-    // `TYPE_IPADDR` and `TYPE_IP6ADDR` of nft(8)'s include/datatype.h.
-    let address = match family {
-        IpFamily::V4 => (7, 4),
-        IpFamily::V6 => (8, 16),
-    };
     Set {
         table: TABLE,
         name: MAP,
         number: 1,
-        keys: address,
-        data: Some(address),
+        keys: address(family),
+        data: Some(address(family)),
         runs_out: true,
     }
 }

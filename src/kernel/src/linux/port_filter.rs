@@ -26,10 +26,9 @@ pub(super) fn set(wanted: &PortFilter) -> Result<Facility<Filtered>, WriteError>
 }
 
 fn remove() -> Result<Facility<Filtered>, WriteError> {
-    Ok(match ruleset::removing().run(WRITING)? {
-        outcome if outcome == Outcome::Done || outcome.is_unknown_name() => {
-            Facility::Present(Filtered::Nothing)
-        }
-        _ => Facility::Absent,
+    let removed = ruleset::removing().run(WRITING)?.of_removal();
+    Ok(match removed {
+        Facility::Present(()) => Facility::Present(Filtered::Nothing),
+        Facility::Absent => Facility::Absent,
     })
 }

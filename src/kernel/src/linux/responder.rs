@@ -77,12 +77,7 @@ impl Teller {
     }
 
     fn remove(&mut self) -> Result<Facility<()>, WriteError> {
-        Ok(match self.run(ruleset::removing())? {
-            outcome if outcome == Outcome::Done || outcome.is_unknown_name() => {
-                Facility::Present(())
-            }
-            _ => Facility::Absent,
-        })
+        Ok(self.run(ruleset::removing())?.of_removal())
     }
 
     fn run(&mut self, batch: Batch) -> Result<Outcome, WriteError> {

@@ -5,5 +5,5 @@ mod object;
 mod rule;
 
 pub(super) use batch::{Batch, Outcome};
-pub(super) use object::{Element, Hook, Set, base_chain, chain, octets, rule, table};
+pub(super) use object::{Element, Hook, Set, address, base_chain, chain, octets, rule};
 pub(super) use rule::{Checksum, Field, Header, Rule};

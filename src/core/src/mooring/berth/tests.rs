@@ -1,4 +1,5 @@
 use super::*;
+use crate::ipam::pool::Ownership;
 use crate::ipam::pool::{Ping, Ports};
 use crate::ipam::range::{AddressRange, HostBits};
 use crate::mooring::{Arrival, Path};

@@ -1,5 +1,5 @@
 use super::*;
-use crate::ipam::pool::{Bind, Ping, Ports};
+use crate::ipam::pool::{Bind, Ownership, Ping, Ports};
 use crate::ipam::range::{AddressRange, HostBits};
 use crate::ipam::service::{Protocol, ServicePort};
 use crate::kube_proxy::snapshot::ObjectName;

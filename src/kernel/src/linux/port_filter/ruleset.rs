@@ -33,27 +33,19 @@ use std::net::IpAddr;
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE};
 
 use crate::linux::nft::numbers::{
-    NFT_MSG_DELTABLE, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM,
-    NFT_MSG_NEWTABLE,
+    NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM,
 };
 use crate::linux::table::{
-    Batch, Element, Hook, Rule, Set as NftSet, base_chain, chain, octets, rule, table,
+    Batch, Element, Hook, Rule, Set as NftSet, address, base_chain, chain, octets, rule,
 };
 use crate::{IpFamily, IpvsProtocol, NftFamily, PortFilter};
-
-/// Of linux/netfilter.h.
-const NF_INET_PRE_ROUTING: u32 = 0;
 
 const TABLE: &str = "mooring";
 const PREROUTING: &str = "prerouting";
 const CLOSED: &str = "closed";
 /// Behind `NF_IP_PRI_CONNTRACK` at -200, which tells answers from questions, and before `NF_IP_PRI_NAT_DST` at -100
 /// (linux/netfilter_ipv4.h): what is sent elsewhere has its own destination still.
-const HOOK: Hook<'_> = Hook {
-    number: NF_INET_PRE_ROUTING,
-    priority: -110,
-    device: None,
-};
+const HOOK: Hook<'_> = Hook::prerouting(-110);
 /// The length of an attribute is a number of 16 bits, and the longest element takes 36 bytes.
 const ELEMENTS_PER_MESSAGE: usize = 1000;
 const TCP: u8 = 6;
@@ -127,19 +119,14 @@ const SETS: [Set; 6] = [
     },
 ];
 
-/// Takes the table away. That it is not there is an error, which costs less than to create it first.
+/// Takes the table away.
 pub(super) fn removing() -> Batch {
-    let mut batch = Batch::of(NftFamily::Inet);
-    batch.push(NFT_MSG_DELTABLE, 0, &table(TABLE));
-    batch
+    Batch::removing(NftFamily::Inet, TABLE)
 }
 
-/// Puts the table there in place of the one that may be there. Only what is there can be deleted, so it is created first.
+/// Puts the table there in place of the one that may be there.
 pub(super) fn replacing(filter: &PortFilter, closed: Closed) -> Batch {
-    let mut batch = Batch::of(NftFamily::Inet);
-    batch.push(NFT_MSG_NEWTABLE, NLM_F_CREATE, &table(TABLE));
-    batch.push(NFT_MSG_DELTABLE, 0, &table(TABLE));
-    batch.push(NFT_MSG_NEWTABLE, NLM_F_CREATE, &table(TABLE));
+    let mut batch = Batch::replacing(NftFamily::Inet, TABLE);
     for set in SETS {
         batch.push(NFT_MSG_NEWSET, NLM_F_CREATE, &set.object().message());
         for elements in set.elements(filter).chunks(ELEMENTS_PER_MESSAGE) {
@@ -220,10 +207,7 @@ impl Set {
     fn key(&self) -> (u32, u32) {
         const INET_PROTO: u32 = 12;
         const INET_SERVICE: u32 = 13;
-        let (address, length) = match self.family {
-            IpFamily::V4 => (7, 4),
-            IpFamily::V6 => (8, 16),
-        };
+        let (address, length) = address(self.family);
         match self.keys {
             Keys::Addresses | Keys::Silent => (address, length),
             Keys::Services => (address << 12 | INET_PROTO << 6 | INET_SERVICE, length + 8),

@@ -34,12 +34,10 @@ use std::net::IpAddr;
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE};
 
 use crate::linux::nft::numbers::{
-    NFT_MSG_DELSETELEM, NFT_MSG_DELTABLE, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE, NFT_MSG_NEWSET,
-    NFT_MSG_NEWSETELEM, NFT_MSG_NEWTABLE,
+    NFT_MSG_DELSETELEM, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM,
 };
 use crate::linux::table::{
     Batch, Checksum, Element, Field, Header, Hook, Rule, Set, base_chain, chain, octets, rule,
-    table,
 };
 use crate::{Answering, MacAddress, NftFamily, Responder};
 
@@ -120,19 +118,14 @@ mod ndp {
     pub(super) const OPTION: Field = Field(Header::Transport, 24, 8);
 }
 
-/// Takes the table away. That it is not there is an error, which costs less than to create it first.
+/// Takes the table away.
 pub(super) fn removing() -> Batch {
-    let mut batch = Batch::of(NftFamily::Netdev);
-    batch.push(NFT_MSG_DELTABLE, 0, &table(TABLE));
-    batch
+    Batch::removing(NftFamily::Netdev, TABLE)
 }
 
-/// Puts the table there in place of the one that may be there. Only what is there can be deleted, so it is created first.
+/// Puts the table there in place of the one that may be there.
 pub(super) fn replacing(wanted: &Responder) -> Batch {
-    let mut batch = Batch::of(NftFamily::Netdev);
-    batch.push(NFT_MSG_NEWTABLE, NLM_F_CREATE, &table(TABLE));
-    batch.push(NFT_MSG_DELTABLE, 0, &table(TABLE));
-    batch.push(NFT_MSG_NEWTABLE, NLM_F_CREATE, &table(TABLE));
+    let mut batch = Batch::replacing(NftFamily::Netdev, TABLE);
     for set in [ALIVE, ADDRESSES4, ADDRESSES6, CLAIMABLE4] {
         batch.push(NFT_MSG_NEWSET, NLM_F_CREATE, &set.message());
         let new = elements(&set, wanted);

@@ -3,15 +3,16 @@
 use std::io;
 use std::sync::Arc;
 
-use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkBuffer};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST, NetlinkBuffer};
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use netlink_sys::{Socket, SocketAddr};
 use nix::sys::socket::{setsockopt, sockopt};
 
+use super::object::table;
 use crate::linux::change::{self, Verdict};
-use crate::linux::nft::numbers::NFNL_SUBSYS_NFTABLES;
+use crate::linux::nft::numbers::{NFNL_SUBSYS_NFTABLES, NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE};
 use crate::linux::question::{self, SEQUENCE};
-use crate::{NftFamily, OsError, WriteError, Writing};
+use crate::{Facility, NftFamily, OsError, WriteError, Writing};
 
 const NFNL_MSG_BATCH_BEGIN: u16 = 0x10;
 const NFNL_MSG_BATCH_END: u16 = 0x11;
@@ -54,6 +55,23 @@ impl Batch {
             sequence: SEQUENCE - 1,
         };
         batch.append(NFNL_MSG_BATCH_BEGIN, 0, &edge());
+        batch
+    }
+
+    /// Takes a table away. That it is not there is an error, which costs less than to create it first.
+    pub(in crate::linux) fn removing(family: NftFamily, name: &str) -> Self {
+        let mut batch = Self::of(family);
+        batch.push(NFT_MSG_DELTABLE, 0, &table(name));
+        batch
+    }
+
+    /// Puts an empty table there in place of the one that may be there. Only what is there can be deleted, so it is created
+    /// first.
+    pub(in crate::linux) fn replacing(family: NftFamily, name: &str) -> Self {
+        let mut batch = Self::of(family);
+        batch.push(NFT_MSG_NEWTABLE, NLM_F_CREATE, &table(name));
+        batch.push(NFT_MSG_DELTABLE, 0, &table(name));
+        batch.push(NFT_MSG_NEWTABLE, NLM_F_CREATE, &table(name));
         batch
     }
 
@@ -133,9 +151,12 @@ impl Batch {
 // === impl Outcome ===
 
 impl Outcome {
-    /// Nothing of the name is there, and nftables are.
-    pub(in crate::linux) fn is_unknown_name(self) -> bool {
-        matches!(self, Self::Missing(error) if error.raw() == ENOENT)
+    /// Of a batch that takes a table away: whether there is none now, or there never could be.
+    pub(in crate::linux) fn of_removal(self) -> Facility<()> {
+        match self {
+            Self::Missing(error) if error.raw() != ENOENT => Facility::Absent,
+            Self::Done | Self::Missing(_) => Facility::Present(()),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::rule::text;
+use crate::IpFamily;
 use crate::attributes::{nest, put};
 use crate::linux::nft::numbers::{
     CHAIN_HOOK, CHAIN_NAME, CHAIN_POLICY, CHAIN_TABLE, CHAIN_TYPE, DATA_VALUE, HOOK_DEV,
@@ -22,6 +23,28 @@ pub(in crate::linux) struct Hook<'a> {
     pub(in crate::linux) priority: i32,
     /// On which device, in the family `netdev`.
     pub(in crate::linux) device: Option<&'a str>,
+}
+
+// === impl Hook ===
+
+impl Hook<'_> {
+    /// Where packets come in, of whichever version of IP: `NF_INET_PRE_ROUTING` of linux/netfilter.h.
+    pub(in crate::linux) const fn prerouting(priority: i32) -> Self {
+        Self {
+            number: 0,
+            priority,
+            device: None,
+        }
+    }
+}
+
+/// The type of an address as nft(8) numbers it (`TYPE_IPADDR` and `TYPE_IP6ADDR` of its include/datatype.h), and its length in
+/// bytes.
+pub(in crate::linux) const fn address(family: IpFamily) -> (u32, u32) {
+    match family {
+        IpFamily::V4 => (7, 4),
+        IpFamily::V6 => (8, 16),
+    }
 }
 
 /// A set, or a map, whose elements have data.
