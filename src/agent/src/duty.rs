@@ -217,6 +217,7 @@ impl Duty {
         let sighting = match told {
             Told::Moored(moored) => {
                 self.metrics.moored(&moored);
+                self.count_new(&moored);
                 self.stand = Some(Stand::new(moored, Timestamp::now()));
                 self.act_by(Instant::now());
                 return false;
@@ -249,6 +250,26 @@ impl Duty {
                     self.answered.insert(address, answered);
                 }
                 !same
+            }
+        }
+    }
+
+    /// Counts the addresses that have come to this node since it was told last how it stands.
+    fn count_new(&self, moored: &Moored) {
+        let Some(before) = &self.stand else { return };
+        for standing in &moored.standings {
+            let Some(holding) = standing.holding() else {
+                continue;
+            };
+            let former = before.of(standing.address).and_then(Standing::holding);
+            if former.is_none_or(|former| former.since != holding.since) {
+                let charged = self
+                    .here
+                    .as_ref()
+                    .and_then(|here| here.get(&standing.address));
+                let taken = charged.and_then(|charged| charged.taken);
+                self.metrics
+                    .came(holding.took, taken.map(|taken| taken.missed));
             }
         }
     }

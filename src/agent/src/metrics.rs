@@ -13,6 +13,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
@@ -48,6 +49,9 @@ pub(crate) struct Metrics {
     addresses_waiting: Gauge,
     address_writes: Family<Labels<1>, Counter>,
     responders: Family<Labels<1>, Gauge>,
+    double_answers: Counter,
+    takeover: Histogram,
+    planned_move: Histogram,
 }
 
 // === impl Metrics ===
@@ -57,6 +61,7 @@ impl Metrics {
     pub(crate) fn new(counts: &Counts) -> Self {
         let mut registry = Registry::with_prefix("mooring_agent");
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        let times = || Histogram::new(exponential_buckets(0.05, 1.5, 15));
         registry.register("build", "The agent itself", version);
         let mut new = Self {
             live_mode: Family::default(),
@@ -72,6 +77,9 @@ impl Metrics {
             addresses_waiting: Gauge::default(),
             address_writes: Family::default(),
             responders: Family::default(),
+            double_answers: Counter::default(),
+            takeover: times(),
+            planned_move: times(),
             registry: Registry::default(),
         };
         registry.register(
@@ -150,6 +158,31 @@ impl Metrics {
              it out and this node answers for it, as it does not hear itself",
             self.responders.clone(),
         );
+        registry.register(
+            "double_answers",
+            "How often several MAC addresses answered when this node asked for an external IP",
+            self.double_answers.clone(),
+        );
+        registry.register_with_unit(
+            "takeover",
+            "From the last sign of life of a node until this one answered for an external IP of its",
+            Unit::Seconds,
+            self.takeover.clone(),
+        );
+        registry.register_with_unit(
+            "planned_move",
+            "From when this node was to have an external IP until it answered for it, where nothing was taken over",
+            Unit::Seconds,
+            self.planned_move.clone(),
+        );
+    }
+
+    /// An address came to this node: what that took, and for how long the node had been silent by then that it was taken from.
+    pub(crate) fn came(&self, took: Duration, missed: Option<Duration>) {
+        match missed {
+            Some(missed) => self.takeover.observe((missed + took).as_secs_f64()),
+            None => self.planned_move.observe(took.as_secs_f64()),
+        }
     }
 
     /// How it stands with the addresses of this node.
@@ -176,6 +209,9 @@ impl Metrics {
         let label = [("ip", sighting.address.to_string())];
         let count = i64::try_from(sighting.macs.len()).unwrap_or(i64::MAX);
         self.responders.get_or_create(&label).set(count);
+        if count > 1 {
+            self.double_answers.inc();
+        }
     }
 
     /// An address is not watched any more.

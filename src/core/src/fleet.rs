@@ -243,7 +243,7 @@ impl Fleet {
                     self.succession.judged(peer, &former, &judgement, now)
                 }
                 liveness::News::Restarted { peer } => self.succession.restarted(peer),
-                liveness::News::HeldUp { .. } => continue,
+                liveness::News::HeldUp { .. } | liveness::News::Lost { .. } => continue,
             };
             output.add(self.told(told));
         }

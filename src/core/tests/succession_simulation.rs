@@ -180,6 +180,7 @@ impl Fleet {
                     Output::default()
                 }
                 Seen::Restarted { peer } => mind.succession.restarted(peer),
+                Seen::Lost { .. } => Output::default(),
             };
             self.post(told.observer, output);
         }

@@ -158,6 +158,7 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
                 }
             }
             Order::Lease(address, ticket, answer) => {
+                self.toll.lease(&answer);
                 self.fence.answered(address, ticket, answer, now);
             }
             Order::Ready(ready) => {
@@ -465,6 +466,8 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
             liveness::News::HeldUp { missed } => {
                 debug!(missed_ms = missed.as_millis(), "did not run in time");
             }
+            // They are counted.
+            liveness::News::Lost { .. } => {}
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the thread counts, as metrics.
 
+use mooring_core::fencing::Answer;
 use mooring_core::liveness::{News, Refusal, Verdict};
 use mooring_core::peer::Rejected;
 use prometheus_client::metrics::counter::Counter;
@@ -19,7 +20,10 @@ pub(crate) struct Toll {
     pub unsent: Counter,
     /// Datagrams of other agents that were believed.
     pub heard: Counter,
+    /// Those that never came.
+    lost: Counter,
     refused: Family<Label, Counter>,
+    leases: Family<Label, Counter>,
     verdicts: Family<Label, Counter>,
     /// The nodes that this one watches, by what is thought of them.
     pub watched: Family<Label, Gauge>,
@@ -40,7 +44,9 @@ impl Default for Toll {
             sent: Counter::default(),
             unsent: Counter::default(),
             heard: Counter::default(),
+            lost: Counter::default(),
             refused: Family::default(),
+            leases: Family::default(),
             verdicts: Family::default(),
             watched: Family::default(),
             detection: times(),
@@ -65,6 +71,16 @@ impl Toll {
             .inc();
     }
 
+    /// What the API server answered about the Lease of a Fenced address.
+    pub(crate) fn lease(&self, answer: &Answer) {
+        let result = match answer {
+            Answer::Is(_) => "ok",
+            Answer::Conflict => "conflict",
+            Answer::Lost(_) => "lost",
+        };
+        self.leases.get_or_create(&[("result", result)]).inc();
+    }
+
     /// What is new about nodes.
     pub(crate) fn news(&self, news: &News) {
         match news {
@@ -73,6 +89,7 @@ impl Toll {
                 self.verdicts.get_or_create(&label).inc();
             }
             News::HeldUp { missed } => self.held_up.observe(missed.as_secs_f64()),
+            News::Lost { messages } => _ = self.lost.inc_by(*messages),
             News::Restarted { .. } => {}
         }
     }
@@ -118,6 +135,11 @@ impl Toll {
                 &self.heard,
             ),
             (
+                "peer_datagrams_lost",
+                "Datagrams of other agents that got lost on the way, as the later ones tell",
+                &self.lost,
+            ),
+            (
                 "addresses_yielded",
                 "External IPs that this node let go of because another node has taken them over",
                 &self.yielded,
@@ -130,6 +152,11 @@ impl Toll {
             "peer_datagrams_refused",
             "Datagrams that nothing was made of, by reason",
             self.refused.clone(),
+        );
+        registry.register(
+            "lease_requests",
+            "Requests about the Leases of Fenced addresses, by what the API server answered",
+            self.leases.clone(),
         );
         registry.register(
             "peer_verdicts",

@@ -93,6 +93,11 @@ pub enum News {
         /// How long.
         missed: Duration,
     },
+    /// Messages of other agents got lost on the way, as is known from now on.
+    Lost {
+        /// How many.
+        messages: u64,
+    },
 }
 
 /// Why nothing was made of a message that bears the right key.
@@ -284,6 +289,9 @@ impl Liveness {
             }
         };
         self.heard_anybody = Some(now);
+        if lost > 0 {
+            output.news.push(News::Lost { messages: lost });
+        }
         if let Some(watched) = self.subjects.get_mut(&from) {
             watched.subject.spoke(now, lost);
             if *body == Body::Beat {
