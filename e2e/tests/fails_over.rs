@@ -20,6 +20,9 @@ use testbed::spec::{Proxy, StrictArp};
 
 /// On a quiet machine it is a third of a second; the machine of a test is not quiet.
 const SOON: Duration = Duration::from_secs(2);
+/// Requests per second to each of so many addresses: nodes of a bed have one processor each.
+const RATE: u32 = 200;
+const CLIENTS: usize = 2;
 /// What is looked at after the first answer, too.
 const AFTERWARDS: Duration = Duration::from_secs(3);
 /// For an outage that is longer than it may be: how long.
@@ -48,14 +51,41 @@ struct Scene<'a> {
 }
 
 /// In this order: each begins where the one before it ended.
-const fn stories<'a>() -> [Tale<Scene<'a>>; 2] {
+const fn stories<'a>() -> [Tale<Scene<'a>>; 3] {
     [
+        ("a node is shut down under load", shutdown),
         ("a node loses its power", power_cut),
         (
             "a node loses its power while the API server is down",
             without_api_server,
         ),
     ]
+}
+
+/// No request fails, and at no moment two nodes answer.
+fn shutdown(scene: &Scene<'_>) {
+    let Scene { mooring, site } = scene;
+    let node = mooring.wait_until_held(site.addresses[0]).node;
+    let addresses = site.addresses.iter().copied();
+    let addresses: Vec<IpAddr> = addresses
+        .filter(|address| mooring.wait_until_held(*address).node == node)
+        .collect();
+    let watcher = site.bed.watch("client", &addresses).unwrap();
+    let clients = addresses.iter().take(CLIENTS);
+    let clients: Vec<_> = clients
+        .map(|address| (*address, mooring.ask_steadily(*address, RATE)))
+        .collect();
+    mooring.let_pass(AFTERWARDS);
+    mooring.shut_down(&node, &addresses);
+    mooring.let_pass(AFTERWARDS);
+    for (address, client) in clients {
+        mooring.expect_none_failed(address, &client.end());
+    }
+    for story in watcher.end().unwrap() {
+        mooring.print(&story);
+        assert_eq!(story.overlaps(), [], "{story}");
+    }
+    scene.boot(&node);
 }
 
 fn power_cut(scene: &Scene<'_>) {

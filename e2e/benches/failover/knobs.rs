@@ -3,6 +3,7 @@
 use std::env::var;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use testbed::spec::Proxy;
 
@@ -13,6 +14,7 @@ pub(crate) enum Part {
     Freeze,
     Agent,
     Move,
+    Idle,
     MetalLb,
 }
 
@@ -25,6 +27,8 @@ pub(crate) struct Knobs {
     pub(crate) runs_of_peer: usize,
     /// How often addresses are moved as planned.
     pub(crate) moves: usize,
+    /// For how long nothing happens.
+    pub(crate) idle: Duration,
     pub(crate) parts: Vec<Part>,
     /// Gets a line of JSON for each address of each run, as soon as it is known.
     pub(crate) json: PathBuf,
@@ -38,14 +42,16 @@ impl Knobs {
             Ok("nftables") => Proxy::Nftables,
             Ok(other) => panic!("MODE={other}: ipvs, iptables or nftables"),
         };
-        let parts = var("PARTS").unwrap_or_else(|_| "power freeze agent move metallb".to_owned());
+        let parts =
+            var("PARTS").unwrap_or_else(|_| "power freeze agent move idle metallb".to_owned());
         let part = |name: &str| match name {
             "power" => Part::Power,
             "freeze" => Part::Freeze,
             "agent" => Part::Agent,
             "move" => Part::Move,
+            "idle" => Part::Idle,
             "metallb" => Part::MetalLb,
-            other => panic!("PARTS has {other}: power, freeze, agent, move or metallb"),
+            other => panic!("PARTS has {other}: power, freeze, agent, move, idle or metallb"),
         };
         let json = var("JSON").unwrap_or_else(|_| "bench-failover.jsonl".to_owned());
         Self {
@@ -53,6 +59,7 @@ impl Knobs {
             runs: number("RUNS", 30),
             runs_of_peer: number("RUNS_PEER", 5),
             moves: number("MOVES", 100),
+            idle: Duration::from_secs(number("IDLE", 600)),
             parts: parts.split_whitespace().map(part).collect(),
             // Not that of the package, where cargo runs it.
             json: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")).join(json),

@@ -19,6 +19,7 @@ mod failover;
 mod figures;
 #[path = "../addresses/goals.rs"]
 mod goals;
+mod idle;
 mod knobs;
 #[path = "../../tests/metallb/mod.rs"]
 mod metallb;
@@ -35,6 +36,7 @@ use cases::Bench;
 use failover::Site;
 use figures::Figures;
 use goals::Table;
+use idle::Calm;
 use knobs::{Knobs, Part};
 use moves::Cost;
 use product::Product;
@@ -52,9 +54,9 @@ fn main() {
         .unwrap();
     let site = Site::set(&bed, knobs.proxy.as_str());
     let mut figures = Figures::new(&knobs);
-    let mut moves = None;
+    let (mut moves, mut calm) = (None, None);
     if knobs.parts.iter().any(|part| *part != Part::MetalLb) {
-        moves = of_mooring(&site, &knobs, &mut figures);
+        (moves, calm) = of_mooring(&site, &knobs, &mut figures);
     }
     if knobs.parts.contains(&Part::MetalLb) {
         let product = Product::metallb(&site);
@@ -78,15 +80,28 @@ fn main() {
             1.0,
         );
     }
+    if let Some(calm) = calm {
+        println!("{calm}");
+        let disturbed = calm.changes as f64 + calm.verdicts as f64;
+        table.row(
+            "changes and wrong verdicts while nothing happens",
+            disturbed,
+            1.0,
+        );
+    }
     println!("\n{table}");
     if !table.is_met() {
         std::process::exit(1);
     }
 }
 
-fn of_mooring(site: &Site<'_>, knobs: &Knobs, figures: &mut Figures) -> Option<Cost> {
+fn of_mooring(
+    site: &Site<'_>,
+    knobs: &Knobs,
+    figures: &mut Figures,
+) -> (Option<Cost>, Option<Calm>) {
     let product = Product::mooring(site);
-    let mut cost = None;
+    let (mut cost, mut calm) = (None, None);
     let mut bench = Bench::new(site, &product, figures);
     for part in &knobs.parts {
         match part {
@@ -97,16 +112,19 @@ fn of_mooring(site: &Site<'_>, knobs: &Knobs, figures: &mut Figures) -> Option<C
                 bench.agents(knobs.runs, "Uplink");
                 product.bind(site, "Auto");
             }
-            Part::Move | Part::MetalLb => {}
+            Part::Move | Part::Idle | Part::MetalLb => {}
         }
     }
-    if let Product::Mooring(mooring) = &product
-        && knobs.parts.contains(&Part::Move)
-    {
-        cost = Some(moves::measure(site, mooring, knobs.moves));
+    if let Product::Mooring(mooring) = &product {
+        if knobs.parts.contains(&Part::Move) {
+            cost = Some(moves::measure(site, mooring, knobs.moves));
+        }
+        if knobs.parts.contains(&Part::Idle) {
+            calm = Some(idle::measure(site, mooring, knobs.idle));
+        }
     }
     product.remove(site);
-    cost
+    (cost, calm)
 }
 
 /// What was measured of Mooring, beside what it shall be less than (in ms, but for the ratio).

@@ -1,8 +1,9 @@
-//! Planned moves under load: nobody may notice them.
+//! Planned moves under load, and agents that are replaced: nobody may notice them.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use testbed::protocol::Request;
 use testbed::steady::{Options, Report, SteadyClient};
 
 use crate::cargo;
@@ -31,7 +32,8 @@ pub(crate) struct Cost {
     pub(crate) overlaps: usize,
 }
 
-/// Moves addresses from node to node, each that often: by hand, and each tenth time as the node that has them is drained.
+/// Moves addresses from node to node, each that often. Of twenty times it is by hand seventeen times, as the node that has one
+/// is drained once, and once all agents are replaced; in the end the node that has one is shut down.
 pub(crate) fn measure(site: &Site<'_>, mooring: &Mooring<'_>, runs: usize) -> Cost {
     let mut cost = Cost::default();
     let mut left = runs;
@@ -55,14 +57,35 @@ fn measure_some(site: &Site<'_>, mooring: &Mooring<'_>, runs: usize, cost: &mut 
     let clients: Vec<SteadyClient> = movers.iter().map(begin).collect();
     mooring.let_pass(AFTERWARDS);
     let mark = watcher.now();
+    let mut off = None;
     for run in 1..=runs {
-        match run % 10 {
-            0 => drain(site, mooring, movers[0]),
-            _ => movers
-                .iter()
-                .for_each(|address| move_on(site, mooring, *address)),
-        }
-        cost.moves += if run % 10 == 0 { 1 } else { MOVERS };
+        cost.moves += match run {
+            last if last == runs => {
+                let node = mooring.wait_until_held(movers[0]).node;
+                let its = |address: &&IpAddr| mooring.wait_until_held(**address).node == node;
+                let addresses: Vec<IpAddr> = site.addresses.iter().filter(its).copied().collect();
+                mooring.shut_down(&node, &addresses);
+                off = Some(node);
+                addresses
+                    .iter()
+                    .filter(|address| movers.contains(*address))
+                    .count()
+            }
+            last if last + 1 == runs => {
+                mooring.restart_agents();
+                MOVERS
+            }
+            tenth if tenth % 10 == 0 => {
+                drain(site, mooring, movers[0]);
+                1
+            }
+            _ => {
+                movers
+                    .iter()
+                    .for_each(|address| move_on(site, mooring, *address));
+                MOVERS
+            }
+        };
         mooring.let_pass(AFTERWARDS);
     }
     for client in clients {
@@ -81,6 +104,10 @@ fn measure_some(site: &Site<'_>, mooring: &Mooring<'_>, runs: usize, cost: &mut 
         let story = story.since(mark);
         cost.silence = cost.silence.max(story.longest_silence());
         cost.overlaps += story.overlaps().len();
+    }
+    if let Some(node) = off {
+        site.bed.order(&Request::Boot(node)).unwrap();
+        mooring.wait_until_settled(site);
     }
 }
 

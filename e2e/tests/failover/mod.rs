@@ -6,6 +6,7 @@
     reason = "not every test file uses all of it"
 )]
 
+mod shutdown;
 mod site;
 mod trial;
 
