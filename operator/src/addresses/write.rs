@@ -401,6 +401,7 @@ fn spec(berthed: &Berthed) -> ExternalIPSpec {
         node: berthed.node.clone(),
         heirs: berthed.heirs.clone(),
         plan: berthed.plan,
+        cause: berthed.cause.clone(),
         ..mooring_api::external_ip::spec(&berthed.claim, None)
     }
 }
@@ -409,7 +410,7 @@ fn spec(berthed: &Berthed) -> ExternalIPSpec {
 fn spec_patch(spec: &ExternalIPSpec) -> Value {
     let mut object = json!(spec);
     if let Some(fields) = object.as_object_mut() {
-        for field in ["services", "node", "heirs", "plan", "released"] {
+        for field in ["services", "node", "heirs", "plan", "cause", "released"] {
             fields.entry(field).or_insert(Value::Null);
         }
     }

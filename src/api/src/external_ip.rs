@@ -23,7 +23,7 @@ pub use agent::{
 pub use claim::{NoClaim, claim, spec};
 pub use mooring_core::ipam::object_name;
 pub use remarks::{known, remarks_status};
-pub use status::{ExternalIPStatus, Method, Move, Responder, Sighting, Term};
+pub use status::{ExternalIPStatus, Method, Move, Moved, Responder, Sighting, Term};
 
 /// Who has the address, and where it shall be. Written by Mooring's operator: there is nothing to set here.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Default)]
@@ -141,6 +141,11 @@ pub struct ExternalIPSpec {
     #[serde(default, skip_serializing_if = "is_first")]
     #[schemars(range(max = 4_294_967_295_u32))]
     pub plan: u32,
+    /// Why it was planned for `node`, in one word: `FirstChoice` and `Balanced` of a new address; what spoke against the former
+    /// node, as `Draining`, `NotReady` or `NodeGone`; `MovedByHand`; `Reverted`; `TakenOver` if the node had taken it over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub cause: Option<String>,
     /// Who released it last, and when. Absent while a Service has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released: Option<Release>,

@@ -131,7 +131,7 @@ async fn relocate(
             }
             (Ok(Relocation::UnderWay), _) => (None, None),
             (Ok(Relocation::Write { node, heirs, plan }), Some(object)) => (
-                Some(json!({"node": node, "heirs": heirs, "plan": plan})),
+                Some(json!({"node": node, "heirs": heirs, "plan": plan, "cause": "MovedByHand"})),
                 Some(object),
             ),
             // It was made in between.

@@ -131,18 +131,21 @@ fn carried_out(mut snapshot: Snapshot, decision: &Decision) -> Snapshot {
             node,
             heirs,
             plan,
+            cause,
         } = berthed;
         let known = Known {
             claim: claim.clone(),
             planned: node.clone(),
             heirs: heirs.clone(),
             plan: *plan,
+            cause: cause.clone(),
             taken_by: node.clone(),
             term: Some(Term {
                 plan: *plan,
                 takeovers: 0,
             }),
             last_move: None,
+            moves: Vec::new(),
             announced: None,
             request_met: None,
         };

@@ -50,6 +50,7 @@ fn new_services(number: usize) -> (Decision, Stores) {
             node: None,
             heirs: Vec::new(),
             plan: 0,
+            cause: None,
         });
         decision.statuses.push(StatusWrite {
             service: service.id.clone(),

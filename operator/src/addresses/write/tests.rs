@@ -18,6 +18,7 @@ fn released() -> Berthed {
         node: None,
         heirs: Vec::new(),
         plan: 2,
+        cause: None,
     }
 }
 
@@ -26,7 +27,7 @@ fn what_an_update_takes_away_is_said() {
     let patch = spec_patch(&spec(&released()));
     assert_eq!(patch["services"], Value::Null);
     assert_eq!(patch["node"], Value::Null);
-    for field in ["services", "heirs"] {
+    for field in ["services", "heirs", "cause"] {
         assert!(patch.as_object().unwrap().contains_key(field), "{field}");
     }
     assert_eq!(patch["plan"], 2);

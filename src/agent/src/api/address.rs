@@ -29,6 +29,8 @@ pub(crate) struct Address {
     pub heirs: Vec<String>,
     /// Grows with each change of the planned node.
     pub plan: u32,
+    /// Why that was decided.
+    pub cause: Option<String>,
     /// The Services that have it; none while it rests.
     pub services: Vec<Served>,
     /// What agents of holders wrote. The conditions and the last move are left out, unless this node has the address or
@@ -69,6 +71,7 @@ impl Address {
             planned,
             heirs: object.spec.heirs,
             plan: object.spec.plan,
+            cause: object.spec.cause,
             services: claim
                 .holders
                 .into_iter()
@@ -103,6 +106,7 @@ impl PartialEq for Address {
             planned,
             heirs,
             plan,
+            cause,
             services,
             status,
         } = self;
@@ -113,6 +117,7 @@ impl PartialEq for Address {
             && *planned == other.planned
             && *heirs == other.heirs
             && *plan == other.plan
+            && *cause == other.cause
             && *services == other.services
             && *status == other.status
     }

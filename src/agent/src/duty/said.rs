@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use mooring_api::external_ip::{Held, Method, Move, Responder, Said, Sighting as SightingWritten};
 use mooring_core::condition::Condition;
+use mooring_core::external_ip::Move as Why;
 use mooring_core::kube_proxy::snapshot::Timestamp as Seconds;
 use mooring_core::mooring::{self, Holding, Sighting, Standing};
 use mooring_core::node::{self, Witnessed};
@@ -16,11 +17,6 @@ use mooring_core::wire::Mac;
 
 use crate::api::Address;
 use crate::moor::Moored;
-
-/// Why an address came to this node: the operator's plan says so,
-const PLANNED: &str = "Planned";
-/// or the node that had it is gone.
-const TAKE_OVER: &str = "TakeOver";
 
 /// How an address came to this node.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,8 +71,11 @@ fn held(
     // In whole seconds, as the API keeps times: computed anew, it differs by less.
     let since = whole_seconds(at - moored.at.saturating_sub(holding.since));
     let (reason, from, missed) = match way.taken {
-        Some(TakenOver { from, missed }) => (TAKE_OVER, from, missed),
-        None => (PLANNED, way.from.map(str::to_owned), Duration::ZERO),
+        Some(TakenOver { from, missed }) => (Why::TAKE_OVER, from, missed),
+        None => {
+            let cause = address.cause.as_deref().unwrap_or(Why::PLANNED);
+            (cause, way.from.map(str::to_owned), Duration::ZERO)
+        }
     };
     let took = holding.took + missed;
     let last_move = if stayed {

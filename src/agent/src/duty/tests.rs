@@ -36,6 +36,7 @@ fn address(planned: Option<&str>, holder: Option<&str>) -> Address {
         planned: planned.map(str::to_owned),
         heirs: vec!["n3".to_owned()],
         plan: 4,
+        cause: Some("Draining".to_owned()),
         services: vec![Served {
             service: ObjectName::new("default", "web"),
             ports: vec![http],
@@ -211,6 +212,7 @@ fn a_node_that_holds_says_since_when_where_and_from_whom() {
         (moved.from.as_deref(), moved.duration_milliseconds),
         (Some("n2"), 2_500)
     );
+    assert_eq!(moved.reason, "Draining", "as the plan says");
     let kinds: Vec<ConditionType> = said
         .conditions
         .iter()

@@ -22,6 +22,7 @@ fn known() -> Known {
         planned: Some("n1".to_owned()),
         heirs: vec!["n2".to_owned()],
         plan: 3,
+        cause: Some("MovedByHand".to_owned()),
         services: vec![Served {
             service: ObjectName::new("shop", "dns"),
             ports: vec![port],

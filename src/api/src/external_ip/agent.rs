@@ -49,6 +49,7 @@ pub struct Held {
 pub fn holders_part(status: &ExternalIPStatus) -> ExternalIPStatus {
     ExternalIPStatus {
         seen: None,
+        moves: Vec::new(),
         conditions: of(&OF_HOLDER, &status.conditions),
         ..status.clone()
     }
@@ -99,6 +100,7 @@ pub fn said_status(said: &Said, former: &ExternalIPStatus, now: &Time) -> Extern
             Some(Move { time, ..last })
         }),
         term: held.and_then(|held| held.term).map(Into::into),
+        moves: Vec::new(),
         seen: None,
         conditions: of(&OF_HOLDER, &conditions),
     }

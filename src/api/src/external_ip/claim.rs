@@ -79,8 +79,8 @@ pub fn claim(object: &ExternalIP) -> Result<Claim, NoClaim> {
     })
 }
 
-/// The spec of the ExternalIP that is a claim. What the claim does not say, the planned node and its heirs, stays as it was
-/// `before`.
+/// The spec of the ExternalIP that is a claim. What the claim does not say, the planned node, why it is that, and its heirs,
+/// stays as it was `before`.
 pub fn spec(claim: &Claim, before: Option<&ExternalIPSpec>) -> ExternalIPSpec {
     ExternalIPSpec {
         address: claim.address.to_string(),
@@ -95,6 +95,7 @@ pub fn spec(claim: &Claim, before: Option<&ExternalIPSpec>) -> ExternalIPSpec {
         node: before.and_then(|before| before.node.clone()),
         heirs: before.map_or_else(Vec::new, |before| before.heirs.clone()),
         plan: before.map_or(0, |before| before.plan),
+        cause: before.and_then(|before| before.cause.clone()),
         released: claim.released.as_ref().and_then(|release| {
             Some(Release {
                 at: Time(jiff::Timestamp::from_second(release.at.unix_seconds()).ok()?),

@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource as _;
 use mooring_core::condition::Condition as Decided;
-use mooring_core::external_ip::{Announcement, How, Known, Move, Remarks, Said, Seen};
+use mooring_core::external_ip::{Announcement, How, Known, Move, Moved, Remarks, Said, Seen};
 use mooring_core::ipam::object_name;
 use mooring_core::kube_proxy::snapshot::Timestamp;
 use mooring_core::mooring;
@@ -12,9 +12,6 @@ use serde_json::{Value, json};
 use super::{ExternalIP, ExternalIPStatus, Method, NoClaim, claim};
 use crate::condition::{ConditionType, condition};
 use crate::metadata::{time, timestamp};
-
-/// The reason of a move that nobody planned, as agents write it.
-const TAKE_OVER: &str = "TakeOver";
 
 /// An ExternalIP as the decisions see it.
 ///
@@ -33,16 +30,11 @@ pub fn known(object: &ExternalIP) -> Result<Known, NoClaim> {
         planned: object.spec.node.clone(),
         heirs: object.spec.heirs.clone(),
         plan: object.spec.plan,
+        cause: object.spec.cause.clone(),
         taken_by: status.and_then(|status| status.node.clone()),
         term: status.and_then(|status| status.term).map(Into::into),
-        last_move: status.and_then(|status| {
-            let last = status.last_move.as_ref()?;
-            Some(Move {
-                at: timestamp(&last.time),
-                from: last.from.clone(),
-                taken_over: last.reason == TAKE_OVER,
-            })
-        }),
+        last_move: status.and_then(|status| status.last_move.as_ref().map(how_moved)),
+        moves: status.map_or_else(Vec::new, |status| status.moves.iter().map(moved).collect()),
         announced: find(ConditionType::Announced).map(|said| Announcement {
             said,
             how: status.and_then(how),
@@ -67,6 +59,35 @@ fn how(status: &ExternalIPStatus) -> Option<How> {
     })
 }
 
+fn how_moved(written: &super::Move) -> Move {
+    Move {
+        at: timestamp(&written.time),
+        from: written.from.clone(),
+        reason: written.reason.clone(),
+        milliseconds: written.duration_milliseconds,
+    }
+}
+
+fn moved(written: &super::Moved) -> Moved {
+    Moved {
+        to: written.to.clone(),
+        how: how_moved(&written.how),
+    }
+}
+
+fn written(moved: Moved) -> super::Moved {
+    let Moved { to, how } = moved;
+    super::Moved {
+        to,
+        how: super::Move {
+            time: time(how.at),
+            from: how.from,
+            reason: how.reason,
+            duration_milliseconds: how.milliseconds,
+        },
+    }
+}
+
 fn said(condition: &Condition) -> Said {
     Said {
         status: condition.status.clone(),
@@ -76,9 +97,9 @@ fn said(condition: &Condition) -> Said {
     }
 }
 
-/// What to apply to the status of an address, server-side and with force: all conditions that are the operator's, as the
-/// API server takes away what an operator applied before and leaves out now. `known` is the object as it is: as long as the
-/// status of a condition is the same, the time of its last transition is, too.
+/// What to apply to the status of an address, server-side and with force: all conditions that are the operator's, and the
+/// moves that are remembered, as the API server takes away what an operator applied before and leaves out now. `known` is the
+/// object as it is: as long as the status of a condition is the same, the time of its last transition is, too.
 ///
 /// While `Announced` is an agent's to say it is left out, and stays as it is if the agent applied it with all of its fields:
 /// then the agent owns each of them, and the operator gives up its share of what has not changed. If what stands there is
@@ -107,11 +128,16 @@ pub fn remarks_status(known: &Known, remarks: &Remarks, now: Timestamp) -> Optio
         decided(&remarks.announced, known.announced()).or_else(standing),
     ];
     let conditions: Vec<Condition> = conditions.into_iter().flatten().collect();
+    let mut status = json!({"conditions": conditions});
+    let moves: Vec<super::Moved> = known.history().into_iter().map(written).collect();
+    if !moves.is_empty() {
+        status["moves"] = json!(moves);
+    }
     Some(json!({
         "apiVersion": ExternalIP::api_version(&()),
         "kind": ExternalIP::kind(&()),
         "metadata": {"name": object_name::of(known.claim.address)},
-        "status": {"conditions": conditions},
+        "status": status,
     }))
 }
 

@@ -39,6 +39,10 @@ pub struct ExternalIPStatus {
     /// How it came to the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_move: Option<Move>,
+    /// How it came to this node and those before, the latest first. Written by the operator; up to ten.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub moves: Vec<Moved>,
     /// Under which plan the node has it, and how often it was taken over since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub term: Option<Term>,
@@ -69,11 +73,22 @@ pub struct Move {
     /// The node that had it before. Absent if none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// Why, in one word.
+    /// Why, in one word: `TakeOver` if the node that had it was gone, or the `spec.cause` of the plan.
     pub reason: String,
     /// How long nobody answered, or how long it took if somebody always did.
     #[schemars(range(max = 4_294_967_295_u32))]
     pub duration_milliseconds: u32,
+}
+
+/// A move of an address that is remembered.
+#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Moved {
+    /// The node that it came to.
+    pub to: String,
+    /// How.
+    #[serde(flatten)]
+    pub how: Move,
 }
 
 /// How often an address was moved: by plan, and by take-overs since. Of two nodes that both have it, as after a partition, the

@@ -2,13 +2,16 @@
 
 use std::net::IpAddr;
 
-use mooring_core::external_ip::{How, Known, Seen};
+use mooring_core::external_ip::{How, Known, Moved, Seen};
 use mooring_core::ipam::pool::{PoolId, REUSE_AFTER, Source};
 use mooring_core::kube_proxy::snapshot::Timestamp;
 use mooring_core::mooring::Method;
 use mooring_core::placement::{self, Placement, successors};
 
 use super::{Address, Look, NodeStanding, Obstacle, PoolName, Reason, Role, Step, is_published};
+
+/// How many moves are told of; the status has more.
+const MOVES: usize = 3;
 
 /// All that is known about an address.
 pub(super) fn address(look: &Look, address: IpAddr) -> Address {
@@ -182,6 +185,8 @@ fn announcement(look: &Look, address: IpAddr) -> Vec<Reason> {
         }
         (None, ..) => {}
     }
+    let moves = known.map(Known::history).unwrap_or_default();
+    reasons.extend(moves.iter().take(MOVES).map(moved));
     let seen = stands.and_then(|stands| stands.seen.as_ref());
     reasons.extend(
         seen.filter(|_| taken_by.is_some())
@@ -205,6 +210,23 @@ fn answers(node: &str, address: IpAddr, how: &How) -> String {
     format!(
         "{node} answers for {address} on {}{mac}{since}: {method}",
         how.interface
+    )
+}
+
+/// How the address came to a node.
+fn moved(moved: &Moved) -> Reason {
+    let Moved { to, how } = moved;
+    let from = how
+        .from
+        .as_ref()
+        .map_or_else(String::new, |from| format!(" from {from}"));
+    Reason::new(
+        Step::Announcement,
+        "Moved",
+        format!(
+            "at {} it came to {to}{from} within {} ms ({})",
+            how.at, how.milliseconds, how.reason
+        ),
     )
 }
 

@@ -168,9 +168,11 @@ impl Cluster {
                     planned: berthed.node.clone(),
                     heirs: berthed.heirs.clone(),
                     plan: berthed.plan,
+                    cause: berthed.cause.clone(),
                     taken_by: None,
                     term: None,
                     last_move: None,
+                    moves: Vec::new(),
                     announced: None,
                     request_met: None,
                 }));

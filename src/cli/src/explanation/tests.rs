@@ -1,3 +1,4 @@
+use mooring_core::external_ip::{Move, Moved};
 use mooring_core::guard::foreign::{Finding, ForeignAddress};
 use mooring_core::node::Responder;
 use serde_json::{Value, json};
@@ -104,6 +105,42 @@ fn successors_are_ranked_as_the_agents_rank_them() {
     let ranks: Vec<Option<usize>> = nodes.iter().map(|node| node.rank).collect();
     assert_eq!(ranks, [None, Some(1), Some(2)]);
     assert_eq!(nodes[0].role, Role::Owner);
+}
+
+#[test]
+fn how_an_address_came_to_its_node_is_told_the_latest_move_first() {
+    let mut cluster = Cluster::default();
+    cluster.service("web", "blue", |_| {});
+    cluster.settle();
+    cluster.take("10.0.1.1", "n1", "True", "Announced");
+    let now = cluster.snapshot.now;
+    let known = cluster.snapshot.addresses.first_mut().unwrap();
+    let known = std::sync::Arc::make_mut(known);
+    let moved = |seconds, from: Option<&str>, reason: &str| Move {
+        at: now.plus_seconds(seconds),
+        from: from.map(str::to_owned),
+        reason: reason.to_owned(),
+        milliseconds: 250,
+    };
+    known.moves.push(Moved {
+        to: "n2".to_owned(),
+        how: moved(-900, None, "FirstChoice"),
+    });
+    known.last_move = Some(moved(-60, Some("n2"), Move::TAKE_OVER));
+    let found = cluster.explain("10.0.1.1");
+    let moves = found.reasons.iter().filter(|one| one.reason == "Moved");
+    let moves: Vec<&str> = moves.map(|one| one.message.as_str()).collect();
+    let [latest, first] = moves[..] else {
+        panic!("{moves:?}");
+    };
+    assert!(
+        latest.contains("came to n1 from n2 within 250 ms (TakeOver)"),
+        "{latest}"
+    );
+    assert!(
+        first.contains("came to n2 within 250 ms (FirstChoice)"),
+        "{first}"
+    );
 }
 
 #[test]

@@ -58,6 +58,8 @@ pub struct Berthed {
     pub heirs: Vec<String>,
     /// `spec.plan`: grows whenever the node changes, or gets the address back from one that took it over.
     pub plan: u32,
+    /// `spec.cause`: why that was decided.
+    pub cause: Option<String>,
 }
 
 /// What the status of a pool is to say. Antrea's kind has room for the usage only.
@@ -211,6 +213,11 @@ fn changes(
             node: node.map(str::to_owned),
             heirs: heirs.to_vec(),
             plan: plan.saturating_add(moves.into()),
+            cause: match placement {
+                Some(Placement::On { basis, .. }) if moves => Some(basis.cause().to_owned()),
+                Some(_) => planned.known.and_then(|known| known.cause.clone()),
+                None => None,
+            },
         };
         match planned.known {
             None => create.push(berthed()),

@@ -27,4 +27,6 @@ pub use farewell::Farewell;
 pub use occupied::of_cluster;
 pub use relocation::{Immovable, Relocation, Stage, stage};
 pub use remarks::{Remarks, not_met};
-pub use snapshot::{Announcement, ClusterNode, How, Known, Move, Networks, Said, Seen, Snapshot};
+pub use snapshot::{
+    Announcement, ClusterNode, How, Known, MOVES, Move, Moved, Networks, Said, Seen, Snapshot,
+};

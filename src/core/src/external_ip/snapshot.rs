@@ -18,6 +18,9 @@ use crate::node::NodeView;
 use crate::peer::Term;
 use crate::placement::{Endpoint, Exit, Life};
 
+/// How many moves of an address are remembered.
+pub const MOVES: usize = 10;
+
 /// Everything that decides about external IPs. Large parts are shared with whoever keeps them up to date.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
@@ -54,12 +57,16 @@ pub struct Known {
     pub heirs: Vec<String>,
     /// `spec.plan`: how often that was decided anew.
     pub plan: u32,
+    /// `spec.cause`: why it was planned there.
+    pub cause: Option<String>,
     /// `status.node`: who answers for it.
     pub taken_by: Option<String>,
     /// `status.term`: since which plan, and since how many take-overs under it.
     pub term: Option<Term>,
     /// `status.lastMove`: how it came there.
     pub last_move: Option<Move>,
+    /// `status.moves`: how it came to the nodes that had it, the latest first.
+    pub moves: Vec<Moved>,
     /// The condition `Announced` in its status, and more about the same.
     pub announced: Option<Announcement>,
     /// The condition `RequestMet` in its status.
@@ -73,8 +80,19 @@ pub struct Move {
     pub at: Timestamp,
     /// The node that had it before, if one did.
     pub from: Option<String>,
-    /// It was taken over, as that node was gone.
-    pub taken_over: bool,
+    /// Why, in one word: a [`cause`](Known::cause), or [`TAKE_OVER`](Self::TAKE_OVER).
+    pub reason: String,
+    /// For how many milliseconds nobody answered, or how many it took if somebody always did.
+    pub milliseconds: u32,
+}
+
+/// A move that is remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// The node that the address came to.
+    pub to: String,
+    /// How.
+    pub how: Move,
 }
 
 /// What a status says about who answers for an address. How, and what a witness saw, decides nothing: it is there to be
@@ -132,6 +150,15 @@ impl From<Said> for Announcement {
             seen: None,
         }
     }
+}
+
+// === impl Move ===
+
+impl Move {
+    /// The reason of a move that nobody planned: the node that had the address was gone.
+    pub const TAKE_OVER: &str = "TakeOver";
+    /// The reason of a planned move, where the plan does not say why it was made.
+    pub const PLANNED: &str = "Planned";
 }
 
 // === impl Said ===
@@ -214,6 +241,24 @@ impl Known {
         };
         (remarks.announced.is_none() || same(self.announced(), &remarks.announced))
             && same(self.request_met.as_ref(), &remarks.request_met)
+            && self.moves == self.history()
+    }
+
+    /// The moves that are to be remembered, the latest first: those that are already, and how the address came to the node
+    /// that has it now.
+    pub fn history(&self) -> Vec<Moved> {
+        let latest = self.taken_by.as_ref().zip(self.last_move.as_ref());
+        let latest = latest.map(|(to, how)| Moved {
+            to: to.clone(),
+            how: how.clone(),
+        });
+        let same =
+            |moved: &Moved, latest: &Moved| moved.to == latest.to && moved.how.at == latest.how.at;
+        let former = self.moves.iter();
+        let former =
+            former.filter(|moved| latest.as_ref().is_none_or(|latest| !same(moved, latest)));
+        let all = latest.iter().chain(former);
+        all.take(MOVES).cloned().collect()
     }
 
     /// The condition `Announced` in its status.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::snapshot::{ClusterNode, Snapshot};
+use super::snapshot::{ClusterNode, Move, Snapshot};
 use crate::kube_proxy::snapshot::Timestamp;
 use crate::placement::Unrest;
 
@@ -17,7 +17,7 @@ impl<'a> Memory<'a> {
         let mut take_overs: HashMap<&str, Vec<Timestamp>> = HashMap::new();
         for known in &snapshot.addresses {
             if let Some(last) = &known.last_move
-                && last.taken_over
+                && last.reason == Move::TAKE_OVER
                 && let Some(from) = &last.from
             {
                 take_overs.entry(from).or_default().push(last.at);

@@ -364,6 +364,14 @@ impl Basis {
             Self::MovedFrom { .. } => "MovedFrom",
         }
     }
+
+    /// Why the address comes to the node, in one word: what spoke most against the owner until now, if that had to give it up.
+    pub fn cause(&self) -> &'static str {
+        match self {
+            Self::MovedFrom { because, .. } => because.first().map_or("NodeGone", Obstacle::as_str),
+            other => other.as_str(),
+        }
+    }
 }
 
 impl fmt::Display for Basis {

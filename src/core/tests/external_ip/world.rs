@@ -266,7 +266,8 @@ impl World {
         known.last_move = Some(Move {
             at,
             from: known.taken_by.take().or(known.planned.clone()),
-            taken_over: true,
+            reason: Move::TAKE_OVER.to_owned(),
+            milliseconds: 250,
         });
         known.taken_by = Some(node.to_owned());
         known.term = Some(Term {
@@ -299,7 +300,11 @@ impl World {
                 known.last_move = Some(Move {
                     at: self.snapshot.now,
                     from: known.taken_by.clone(),
-                    taken_over: false,
+                    reason: known
+                        .cause
+                        .clone()
+                        .unwrap_or_else(|| Move::PLANNED.to_owned()),
+                    milliseconds: 500,
                 });
             }
             known.taken_by.clone_from(&known.planned);
@@ -325,15 +330,18 @@ impl World {
                 known.planned.clone_from(&berthed.node);
                 known.heirs.clone_from(&berthed.heirs);
                 known.plan = berthed.plan;
+                known.cause.clone_from(&berthed.cause);
             }
             None => all.push(Arc::new(Known {
                 claim: claim.clone(),
                 planned: berthed.node.clone(),
                 heirs: berthed.heirs.clone(),
                 plan: berthed.plan,
+                cause: berthed.cause.clone(),
                 taken_by: None,
                 term: None,
                 last_move: None,
+                moves: Vec::new(),
                 announced: None,
                 request_met: None,
             })),

@@ -75,6 +75,7 @@ fn the_planned_node_stays_when_the_claim_changes() {
         node: Some("n1".to_owned()),
         heirs: vec!["n3".to_owned(), "n2".to_owned()],
         plan: 4,
+        cause: Some("Draining".to_owned()),
         ..spec(&shared, None)
     };
     assert_eq!(spec(&shared, Some(&before)), before);

@@ -78,6 +78,31 @@ fn an_object_says_how_its_node_answers_and_what_a_witness_saw() {
 }
 
 #[test]
+fn the_move_that_brought_an_address_to_its_node_is_remembered_before_those_that_are_already() {
+    let mut last = json!({
+        "time": "1970-01-01T00:00:02Z", "from": "n1", "to": "n2", "reason": "TakeOver", "durationMilliseconds": 250,
+    });
+    let former = json!({
+        "time": "1970-01-01T00:00:01Z", "to": "n1", "reason": "FirstChoice", "durationMilliseconds": 900,
+    });
+    let both = json!([last.clone(), former.clone()]);
+    last.as_object_mut().expect("an object").remove("to");
+    let mut status = json!({
+        "node": "n2", "lastMove": last, "moves": [former],
+        "conditions": [{"type": "RequestMet", "status": "True", "reason": "Met", "message": "Every Service has it.",
+                        "lastTransitionTime": "1970-01-01T00:00:01Z"}],
+    });
+    let taken = known(&object(status.clone())).expect("a claim");
+    let remarks = self::taken(met());
+    assert!(!taken.says(&remarks), "a move is to be written down");
+    let body = remarks_status(&taken, &remarks, at(100)).expect("a body");
+    assert_eq!(body["status"]["moves"], both);
+    status["moves"] = both;
+    let told = known(&object(status)).expect("a claim");
+    assert!(told.says(&remarks), "it is written down");
+}
+
+#[test]
 fn an_object_that_is_no_claim_is_refused() {
     let mut wrong = object(json!({}));
     wrong.metadata.name = Some("10-77-0-201".to_owned());
