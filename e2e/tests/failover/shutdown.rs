@@ -16,7 +16,7 @@ impl Mooring<'_> {
     /// `pkg/kubelet/nodeshutdown`).
     #[track_caller]
     pub(crate) fn shut_down(&self, node: &str, addresses: &[IpAddr]) {
-        self.on(node, "kill -STOP $(busybox pidof kubelet)");
+        self.on(node, "kill -STOP $(pgrep -f 'controlplane[^ ]* kubelet ')");
         let condition = json!({
             "type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": "node is shutting down"
         });

@@ -32,8 +32,9 @@ use mooring_core::ipam::range::AddressRange;
 use mooring_core::mooring::Wanted;
 use mooring_core::peer::{Keys, PeerId};
 use mooring_core::succession::{Claim, Post};
-use mooring_kernel::Waker;
+use mooring_kernel::{Waker, hear_refusals};
 use tokio::sync::mpsc::UnboundedSender;
+use tracing::warn;
 
 use crate::metrics::Counts;
 use crate::moor::{Moor, SegmentLink};
@@ -122,6 +123,8 @@ pub(crate) struct Taken {
     pub missed: Duration,
     /// Its kernel does not answer either, as far as this node has seen.
     pub dead: bool,
+    /// Its kernel has said that there is no agent any more.
+    pub refused: bool,
 }
 
 /// The other end of the thread.
@@ -217,5 +220,8 @@ fn bind(port: u16) -> Result<UdpSocket> {
     socket
         .set_nonblocking(true)
         .context("the socket for other agents")?;
+    if let Err(error) = hear_refusals(&socket) {
+        warn!(reason = %error, "agents that have ended will be noticed somewhat later");
+    }
     Ok(socket)
 }

@@ -157,6 +157,16 @@ impl Fleet {
         self.seen(seen, now)
     }
 
+    /// The kernel of a node said that nobody listens there on the port of agents.
+    pub fn refused(&mut self, peer: PeerId) {
+        self.liveness.refused(peer);
+    }
+
+    /// Whether it said so since its agent was heard last.
+    pub fn is_refused(&self, peer: PeerId) -> bool {
+        self.liveness.is_refused(peer)
+    }
+
     /// The time has come, or nothing else has.
     pub fn tick(&mut self, now: Now) -> Output {
         let seen = self.liveness.tick(now);

@@ -29,6 +29,7 @@ mod os_error;
 mod packet;
 mod port_filter;
 mod read_error;
+mod refusals;
 mod responder;
 mod route;
 mod schedule;
@@ -60,6 +61,7 @@ pub use packet::{
 };
 pub use port_filter::{Filtered, Open, PortFilter};
 pub use read_error::{ReadError, Reading};
+pub use refusals::{hear_refusals, refusals};
 pub use responder::{Answering, Responder};
 pub use route::{DefaultRoute, HostRoute};
 pub use schedule::{ScheduleError, boot_time, lock_memory, real_time};

@@ -15,7 +15,7 @@ use mooring_core::liveness::{self, Now, Verdict};
 use mooring_core::mooring::{Arrival, SURELY_MISSED, Wanted};
 use mooring_core::peer::{Keys, LENGTH, Message, PeerId};
 use mooring_core::succession::{self, Claim};
-use mooring_kernel::{boot_time, wait_for};
+use mooring_kernel::{boot_time, refusals, wait_for};
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::{debug, info, warn};
 
@@ -223,7 +223,26 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
             }
         }
         if ready.contains(&0) {
+            self.hear_refusals();
             self.receive();
+        }
+    }
+
+    /// Hears of nodes that have no agent any more.
+    fn hear_refusals(&mut self) {
+        let mut sooner = false;
+        for address in refusals(&self.socket) {
+            let Some(peer) = self.behind.get(&address) else {
+                continue;
+            };
+            self.fleet.refused(*peer);
+            for taken in self.taken.values_mut() {
+                sooner |= taken.from == *peer && !taken.refused;
+                taken.refused |= taken.from == *peer;
+            }
+        }
+        if sooner {
+            self.order();
         }
     }
 
@@ -234,7 +253,7 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
             let length = match self.socket.recv_from(&mut buffer) {
                 Ok((length, _)) => length,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                // What the kernel heard of datagrams sent before, as that nobody listens.
+                // What the kernel heard of datagrams sent before, as that nobody listens: see `hear_refusals`.
                 Err(_) => continue,
             };
             let Some(keys) = &self.keys else { continue };
@@ -296,7 +315,15 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
             return;
         };
         let to = SocketAddr::from((address, self.port));
-        match self.socket.send_to(&keys.seal(message), to) {
+        let sealed = keys.seal(message);
+        let sent = match self.socket.send_to(&sealed, to) {
+            // That was said about an earlier one, and this one is not sent.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                self.socket.send_to(&sealed, to)
+            }
+            sent => sent,
+        };
+        match sent {
             Ok(_) => _ = self.toll.sent.inc(),
             Err(error) => {
                 self.toll.unsent.inc();
@@ -330,7 +357,13 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
                 let dead = judgement.is_some_and(|judgement| {
                     matches!(judgement.verdict, Verdict::Dead | Verdict::Suspected)
                 });
-                self.taken.insert(address, Taken { from, missed, dead });
+                let taken = Taken {
+                    from,
+                    missed,
+                    dead,
+                    refused: self.fleet.is_refused(from),
+                };
+                self.taken.insert(address, taken);
                 warn!(
                     ip = %address,
                     from = self.name(from),
@@ -370,10 +403,12 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
                 // A kernel that still answers is that of a node whose agent may only be late, and so may its answers be.
                 let taken = self.taken.get(&claim.address);
                 let dead = taken.is_some_and(|taken| taken.dead);
+                let refused = taken.is_some_and(|taken| taken.refused);
                 let arrival = match self.fleet.passage(claim.address) {
                     Some(Passage::Awaited) => Arrival::Awaited,
                     Some(Passage::Released) => Arrival::Released,
                     None if dead => Arrival::TakenOver,
+                    None if refused => Arrival::AgentGone,
                     None => Arrival::Planned,
                 };
                 let former = self.fleet.former(claim.address);

@@ -199,6 +199,20 @@ impl Liveness {
         output
     }
 
+    /// The kernel of a node said that nobody listens there on the port of agents. It does not bear a key.
+    pub fn refused(&mut self, peer: PeerId) {
+        if let Some(watched) = self.subjects.get_mut(&peer) {
+            watched.subject.refused();
+        }
+    }
+
+    /// Whether it said so since its agent was heard last.
+    pub fn is_refused(&self, peer: PeerId) -> bool {
+        self.subjects
+            .get(&peer)
+            .is_some_and(|watched| watched.subject.is_refused())
+    }
+
     /// The time has come, or nothing else has.
     pub fn tick(&mut self, now: Now) -> Output {
         let mut output = Output::default();
@@ -360,14 +374,17 @@ impl Liveness {
             return;
         };
         let inquiry = watched.subject.inquire(now);
-        if inquiry.probe {
-            output.probe.push(peer);
-        }
         let asked = match inquiry.ask {
             Asked::Nobody => Vec::new(),
             Asked::All => watched.witnesses.clone(),
             Asked::One(witness) => vec![witness],
         };
+        if inquiry.probe {
+            output.probe.push(peer);
+        }
+        if inquiry.knock {
+            output.send.push(self.message(peer, Body::Greeting));
+        }
         for witness in asked {
             let message = self.message(witness, Body::Ask { subject: peer });
             output.send.push(message);

@@ -23,6 +23,8 @@ pub(super) struct Subject {
     /// When something came from its agent last; before that, since when it is watched.
     heard: Now,
     ever_heard: bool,
+    /// Since it was heard its kernel has said that nobody listens on the port of agents.
+    refused: bool,
     suspicion: Option<Suspicion>,
 }
 
@@ -58,6 +60,8 @@ pub(super) struct Inquiry {
     pub(super) ask: Asked,
     /// On the wire.
     pub(super) probe: bool,
+    /// To its agent: if there is none, its kernel says so.
+    pub(super) knock: bool,
 }
 
 // === impl Subject ===
@@ -69,6 +73,7 @@ impl Subject {
             rhythm: Rhythm::default(),
             heard: now,
             ever_heard: false,
+            refused: false,
             suspicion: None,
         }
     }
@@ -85,6 +90,7 @@ impl Subject {
         self.rhythm.came(lost);
         self.heard = now;
         self.ever_heard = true;
+        self.refused = false;
         self.suspicion = None;
     }
 
@@ -99,6 +105,16 @@ impl Subject {
             suspicion.answered = true;
             suspicion.unanswered = 0;
         }
+    }
+
+    /// Its kernel said that nobody listens there on the port of agents.
+    pub(super) fn refused(&mut self) {
+        self.refused = true;
+    }
+
+    /// Whether it said so since the agent was heard last.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused
     }
 
     /// Another watcher heard it at that time last, or never.
@@ -157,6 +173,7 @@ impl Subject {
             return Inquiry {
                 ask: Asked::All,
                 probe: true,
+                knock: true,
             };
         };
         let Pace {
@@ -171,6 +188,7 @@ impl Subject {
         }
         if suspicion.probed + probe_gap <= now {
             inquiry.probe = true;
+            inquiry.knock = self.judgement.verdict == Verdict::Suspected;
             suspicion.probed = now;
             suspicion.unanswered = suspicion.unanswered.saturating_add(1);
         }

@@ -20,14 +20,16 @@ const ASKS: u32 = 3;
 const ASK_GAP: Duration = Duration::from_millis(100);
 /// How long answers to the last question are waited for. A node whose cores are all busy was seen to answer 100 ms late.
 const LISTEN: Duration = Duration::from_millis(200);
-/// Both, where there is no time to lose: see [`Arrival::TakenOver`].
+/// Both, where there is no time to lose: see [`Arrival::TakenOver`] and [`Arrival::AgentGone`].
 const HASTE: Duration = Duration::from_millis(15);
 /// How long it counts that nobody answered, while the service proxy is waited for.
 const SILENCE_LASTS: Duration = Duration::from_secs(10);
 /// How long after an answer the wire is asked again. The former holder may only be about to hear that it is over.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
+/// The same at first, where that is about to end: see [`Arrival::AgentGone`].
+const ASK_AGAIN_AT_ONCE: Duration = Duration::from_millis(30);
 /// The same, once the other one has answered for [`STUBBORN`].
-const ASK_AGAIN_LATER: Duration = Duration::from_secs(5);
+const ASK_AGAIN_LATER: Duration = Duration::from_secs(1);
 /// See [`ASK_AGAIN_LATER`].
 const STUBBORN: Duration = Duration::from_secs(10);
 /// A foreign claim is answered at most so often (`DEFEND_INTERVAL`, RFC 5227 section 1.1): two hosts that both defend would
@@ -49,6 +51,8 @@ pub(super) struct Mooring {
     pub(super) begun: Now,
     /// Whence it was handed over since then; see [`Wanted::former`].
     pub(super) former: Option<IpAddr>,
+    /// Since when somebody else answers for it, each time it is asked for.
+    pub(super) contested: Option<Now>,
     pub(super) progress: Progress,
 }
 
@@ -62,7 +66,7 @@ pub(super) enum Progress {
     /// Nobody has it.
     Silent { at: Now },
     /// Somebody else has it.
-    Elsewhere { mac: Mac, first: Now, next: Now },
+    Elsewhere { mac: Mac, next: Now },
     /// An order could not be carried out.
     Failed { why: String, next: Now },
     /// The node answers for it.
@@ -86,10 +90,10 @@ impl Progress {
         match arrival {
             Arrival::Awaited => Self::Awaiting,
             Arrival::Released => Self::Silent { at: now },
-            Arrival::Planned | Arrival::TakenOver => Self::Asking {
+            Arrival::Planned | Arrival::TakenOver | Arrival::AgentGone => Self::Asking {
                 asked: 0,
                 next: now,
-                haste: arrival == Arrival::TakenOver,
+                haste: arrival != Arrival::Planned,
             },
         }
     }
@@ -111,6 +115,7 @@ impl Mooring {
         Self {
             progress: Progress::begin(now, wanted.arrival),
             former: wanted.former,
+            contested: None,
             wanted,
             berth: Err(Hindrance::NoUplink),
             mac: None,
@@ -123,7 +128,8 @@ impl Mooring {
     pub(super) fn wanted_so(mut self, wanted: Wanted, now: Now) -> Self {
         if wanted.arrival != self.wanted.arrival && !self.is_held() {
             let waited = self.progress == Progress::Awaiting;
-            if waited || matches!(wanted.arrival, Arrival::Awaited | Arrival::Released) {
+            let anew = [Arrival::Awaited, Arrival::Released, Arrival::AgentGone];
+            if waited || anew.contains(&wanted.arrival) {
                 self.begin(wanted.arrival, now);
             }
         }
@@ -152,18 +158,15 @@ impl Mooring {
             // That is who hands it over.
             Progress::Awaiting => return false,
             progress => {
-                let first = match progress {
-                    Progress::Elsewhere { first, .. } => *first,
-                    _ => now,
-                };
-                let patience = if now.saturating_sub(first) < STUBBORN {
-                    ASK_AGAIN
-                } else {
-                    ASK_AGAIN_LATER
+                let answers_for = now.saturating_sub(*self.contested.get_or_insert(now));
+                let patience = match self.wanted.arrival {
+                    _ if answers_for >= STUBBORN => ASK_AGAIN_LATER,
+                    // Soon at first only: on an uplink the kernel goes on answering.
+                    Arrival::AgentGone => answers_for.clamp(ASK_AGAIN_AT_ONCE, ASK_AGAIN),
+                    _ => ASK_AGAIN,
                 };
                 *progress = Progress::Elsewhere {
                     mac,
-                    first,
                     next: now + patience,
                 };
             }
@@ -174,6 +177,7 @@ impl Mooring {
     /// Begins anew.
     pub(super) fn begin(&mut self, arrival: Arrival, now: Now) {
         self.begun = now;
+        self.contested = None;
         self.progress = Progress::begin(now, arrival);
     }
 
@@ -230,6 +234,7 @@ impl Mooring {
                         words: Words::Ask,
                     });
                 } else {
+                    self.contested = None;
                     self.progress = Progress::Silent { at: now };
                 }
             }
@@ -259,10 +264,11 @@ impl Mooring {
             address: self.wanted.address,
             words: Words::Ask,
         });
+        let haste = self.wanted.arrival == Arrival::AgentGone;
         self.progress = Progress::Asking {
             asked: 1,
-            next: now + ASK_GAP,
-            haste: false,
+            next: now + pause(1, haste),
+            haste,
         };
     }
 

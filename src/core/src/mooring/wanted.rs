@@ -55,6 +55,9 @@ pub enum Arrival {
     Planned,
     /// It is taken over: whoever had it has been asked for on the wire already, and clients wait.
     TakenOver,
+    /// It is taken over from a node whose agent has ended: that one's kernel answers for a moment at most, unless the address is
+    /// on an uplink.
+    AgentGone,
     /// Another node goes on to answer for it until this one is [ready](super::Moorings::ready).
     Awaited,
     /// That node has let go of it, and says so: the wire need not be asked.

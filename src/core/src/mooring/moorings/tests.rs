@@ -199,6 +199,42 @@ fn what_is_taken_over_is_asked_for_in_haste() {
 }
 
 #[test]
+fn what_an_agent_that_ended_had_is_asked_for_again_soon_and_then_less_and_less_often() {
+    let mut bench = Bench::new(LiveMode::Ipvs);
+    bench.moorings.program(programmed(&[ADDRESS]));
+    let gone = Wanted {
+        arrival: Arrival::AgentGone,
+        ..wanted(ADDRESS)
+    };
+    // Until then this node was only late to hear of it.
+    bench.want(&[ADDRESS]);
+    bench.tick();
+    bench.moorings.want([gone.clone()], bench.now);
+    bench.tick();
+    // The kernel of the other node answers for a moment.
+    bench.moorings.hear(address(ADDRESS), OTHER, bench.now);
+    bench.words();
+    assert!(!held(&bench.run(Duration::from_millis(29))));
+    assert_eq!(bench.words(), []);
+    assert!(!held(&bench.run(Duration::from_millis(45))));
+    assert!(held(&bench.run(Duration::from_millis(1))));
+
+    let mut bench = Bench::new(LiveMode::Ipvs);
+    bench.moorings.program(programmed(&[ADDRESS]));
+    bench.moorings.want([gone], bench.now);
+    let begin = bench.now;
+    let mut asked = Vec::new();
+    while bench.now < begin + Duration::from_secs(2) {
+        assert!(!held(&bench.run(Duration::from_millis(1))));
+        if bench.words().contains(&Words::Ask) {
+            asked.push(bench.now);
+            bench.moorings.hear(address(ADDRESS), OTHER, bench.now);
+        }
+    }
+    assert!(asked.len() < 12, "{asked:?}");
+}
+
+#[test]
 fn what_is_handed_over_is_not_asked_for_and_its_connections_go_on_where_they_began() {
     let mut bench = Bench::new(LiveMode::Ipvs);
     let former = address("10.77.0.12");
@@ -276,7 +312,9 @@ fn an_address_that_somebody_answers_for_is_not_taken() {
     }
     bench.moorings.hear(address(ADDRESS), OTHER, bench.now);
     assert_eq!(bench.state(), State::Elsewhere { mac: OTHER });
-    let orders = bench.run(Duration::from_secs(6));
+    bench.run(Duration::from_millis(900));
+    assert_eq!(bench.words(), [], "it is asked for less often by now");
+    let orders = bench.run(Duration::from_secs(2));
     assert!(held(&orders), "the other one is silent");
 }
 
