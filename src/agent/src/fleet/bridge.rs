@@ -407,11 +407,13 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
                 let arrival = match self.fleet.passage(claim.address) {
                     Some(Passage::Awaited) => Arrival::Awaited,
                     Some(Passage::Released) => Arrival::Released,
-                    None if dead => Arrival::TakenOver,
                     None if refused => Arrival::AgentGone,
+                    None if dead => Arrival::TakenOver,
                     None => Arrival::Planned,
                 };
-                let former = self.fleet.former(claim.address);
+                // The kernel there goes on with what began there.
+                let ended = taken.filter(|taken| taken.refused).map(|taken| taken.from);
+                let former = self.fleet.former(claim.address).or(ended);
                 let former = former.and_then(|peer| self.beside(peer, claim.address));
                 Some(Wanted {
                     arrival,
