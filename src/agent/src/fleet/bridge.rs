@@ -235,11 +235,9 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
             let Some(peer) = self.behind.get(&address) else {
                 continue;
             };
-            self.fleet.refused(*peer);
-            for taken in self.taken.values_mut() {
-                sooner |= taken.from == *peer && !taken.refused;
-                taken.refused |= taken.from == *peer;
-            }
+            let peer = *peer;
+            self.fleet.refused(peer);
+            sooner |= self.hurry(peer, |taken| &mut taken.refused);
         }
         if sooner {
             self.order();
@@ -281,7 +279,7 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
         for peer in output.probe {
             self.sound(peer, now);
         }
-        let mut judged = false;
+        let (mut judged, mut sooner) = (false, false);
         for news in output.news {
             match news {
                 News::Node(news) => {
@@ -290,6 +288,13 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
                         && missed >= SURELY_MISSED
                     {
                         self.moor.order(moor::Order::Doubt(missed));
+                    }
+                    if let liveness::News::Judged {
+                        peer, judgement, ..
+                    } = news
+                        && judgement.is_dead()
+                    {
+                        sooner |= self.hurry(peer, |taken| &mut taken.dead);
                     }
                     self.toll.news(&news);
                     self.log_node(&news);
@@ -304,9 +309,17 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
             self.toll
                 .watched(verdicts.map(|judgement| judgement.verdict));
         }
-        if output.moved {
+        if output.moved || sooner {
             self.order();
         }
+    }
+
+    /// Something is known now of a node that this one has taken addresses over from; tells whether that is news.
+    fn hurry(&mut self, from: PeerId, known: impl Fn(&mut Taken) -> &mut bool) -> bool {
+        let taken = self.taken.values_mut().filter(|taken| taken.from == from);
+        taken.fold(false, |news, taken| {
+            news | !std::mem::replace(known(taken), true)
+        })
     }
 
     fn send(&self, message: &Message) {

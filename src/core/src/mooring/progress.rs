@@ -128,8 +128,7 @@ impl Mooring {
     pub(super) fn wanted_so(mut self, wanted: Wanted, now: Now) -> Self {
         if wanted.arrival != self.wanted.arrival && !self.is_held() {
             let waited = self.progress == Progress::Awaiting;
-            let anew = [Arrival::Awaited, Arrival::Released, Arrival::AgentGone];
-            if waited || anew.contains(&wanted.arrival) {
+            if waited || wanted.arrival != Arrival::Planned {
                 self.begin(wanted.arrival, now);
             }
         }
