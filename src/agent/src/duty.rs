@@ -45,6 +45,8 @@ use said::Answered;
 
 /// How long news about addresses is gathered before it is acted on.
 const GATHER: Duration = Duration::from_millis(20);
+/// It rests for so many times as long as it was busy.
+const SHARE: u32 = 2;
 /// How many writes may be under way at once.
 const AT_ONCE: usize = 8;
 
@@ -95,6 +97,10 @@ pub(crate) struct Duty {
     scribe: Scribe,
     /// When what was heard has to be acted on.
     due: Option<Instant>,
+    /// Not before: where there is much to look through, that may not take all the time.
+    rested: Instant,
+    /// Something was heard since it was last seen to what that means for this node.
+    unheeded: bool,
     /// What the fleet was told last.
     charges: Option<Vec<Charge>>,
     /// How often it was told, and how much of that it has heeded.
@@ -165,6 +171,8 @@ impl Duty {
             fleet,
             scribe: Scribe::new(args.state_dir.as_deref()),
             due: None,
+            rested: Instant::now(),
+            unheeded: false,
             charges: None,
             orders: 0,
             heeded: 0,
@@ -189,6 +197,7 @@ impl Duty {
     /// Something was heard about addresses, pools or nodes.
     pub(crate) fn heard(&mut self) {
         self.scribe.heard();
+        self.unheeded = true;
         self.act_by(Instant::now() + GATHER);
     }
 
@@ -291,10 +300,9 @@ impl Duty {
         let now = Instant::now();
         let pauses = self.troubled.values().map(|(_, until)| *until);
         let next = pauses.filter(|until| *until > now).min();
-        [self.due, next, self.scribe.due()]
-            .into_iter()
-            .flatten()
-            .min()
+        let due = [self.due, next, self.scribe.due()];
+        let due = due.into_iter().flatten().min();
+        due.map(|due| due.max(self.rested))
     }
 
     fn act_by(&mut self, when: Instant) {
@@ -304,16 +312,20 @@ impl Duty {
     /// Tells the thread what is wanted now, and the API server how it stands.
     pub(crate) fn act(&mut self, view: &View) {
         self.due = None;
+        let begun = Instant::now();
         self.scribe.write_down(view);
         let Some(addresses) = view.addresses() else {
             return;
         };
-        self.order(view, addresses);
-        self.remember(addresses);
+        if std::mem::take(&mut self.unheeded) {
+            self.order(view, addresses);
+            self.remember(addresses);
+        }
         // Until the fleet has answered, what this node shall have is that of another plan.
         if self.heeded == self.orders {
             self.speak(addresses);
         }
+        self.rested = Instant::now() + SHARE * begun.elapsed();
     }
 
     fn order(&mut self, view: &View, addresses: &[Arc<Address>]) {

@@ -32,7 +32,7 @@ pub(crate) struct Address {
     /// Why that was decided.
     pub cause: Option<String>,
     /// The Services that have it; none while it rests.
-    pub services: Vec<Served>,
+    pub services: Arc<[Served]>,
     /// What agents of holders wrote. The conditions and the last move are left out, unless this node has the address or
     /// shall have it.
     pub status: ExternalIPStatus,

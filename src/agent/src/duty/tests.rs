@@ -37,11 +37,12 @@ fn address(planned: Option<&str>, holder: Option<&str>) -> Address {
         heirs: vec!["n3".to_owned()],
         plan: 4,
         cause: Some("Draining".to_owned()),
-        services: vec![Served {
+        services: [Served {
             service: ObjectName::new("default", "web"),
             ports: vec![http],
             health_port: None,
-        }],
+        }]
+        .into(),
         status: ExternalIPStatus {
             node: holder.map(str::to_owned),
             ..ExternalIPStatus::default()
@@ -111,7 +112,7 @@ fn said(state: State, address: &Address, from: Option<&str>) -> Option<Said> {
 #[test]
 fn the_fleet_knows_every_address_that_is_planned_somewhere_and_a_service_has() {
     let mut resting = address(Some("n1"), None);
-    resting.services.clear();
+    resting.services = [].into();
     let rows = [
         (address(Some("n1"), None), 1),
         (address(Some("n2"), Some("n1")), 1),

@@ -21,8 +21,11 @@ pub(super) fn charges(addresses: &[Arc<Address>], pools: &[Pool]) -> Vec<Charge>
     taken
         .filter_map(|address| {
             let planned = address.planned.as_deref()?;
-            let pool = pools.iter().find(|pool| pool.id == address.pool).cloned();
-            let pool = pool.unwrap_or_else(|| Pool::by_default(address.pool.clone()));
+            let known = pools.iter().find(|pool| pool.id == address.pool);
+            let default = known
+                .is_none()
+                .then(|| Pool::by_default(address.pool.clone()));
+            let pool = known.or(default.as_ref())?;
             Some(Charge {
                 post: Post {
                     address: address.address,
@@ -35,7 +38,7 @@ pub(super) fn charges(addresses: &[Arc<Address>], pools: &[Pool]) -> Vec<Charge>
                     address: address.address,
                     services: address.services.clone(),
                     bind: pool.bind,
-                    interfaces: pool.interfaces,
+                    interfaces: pool.interfaces.clone(),
                     ports: pool.ports,
                     ping: pool.ping,
                     ownership: pool.ownership,

@@ -23,11 +23,12 @@ fn known() -> Known {
         heirs: vec!["n2".to_owned()],
         plan: 3,
         cause: Some("MovedByHand".to_owned()),
-        services: vec![Served {
+        services: [Served {
             service: ObjectName::new("shop", "dns"),
             ports: vec![port],
             health_port: Some(31_000),
-        }],
+        }]
+        .into(),
         status: mooring_api::external_ip::ExternalIPStatus {
             node: Some("n2".to_owned()),
             ..Default::default()

@@ -55,11 +55,12 @@ fn wanted(address: IpAddr) -> Wanted {
     };
     Wanted {
         address,
-        services: vec![Served {
+        services: [Served {
             service: ObjectName::new("default", "web"),
             ports: vec![http],
             health_port: None,
-        }],
+        }]
+        .into(),
         bind: Bind::Auto,
         interfaces: Vec::new(),
         ports: Ports::ServiceOnly,

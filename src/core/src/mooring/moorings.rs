@@ -163,7 +163,9 @@ impl Moorings {
 
     /// The health check ports of what is waited for.
     pub fn health_ports(&self) -> BTreeSet<u16> {
-        let services = self.waiting().flat_map(|waiting| &waiting.wanted.services);
+        let services = self
+            .waiting()
+            .flat_map(|waiting| waiting.wanted.services.iter());
         services.filter_map(|of| of.health_port).collect()
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +18,8 @@ use crate::wire::Mac;
 pub struct Wanted {
     /// The address.
     pub address: IpAddr,
-    /// The Services that have it.
-    pub services: Vec<Served>,
+    /// The Services that have it. Shared, as much passes from thread to thread.
+    pub services: Arc<[Served]>,
     /// `bind` of its pool.
     pub bind: Bind,
     /// `interfaces` of its pool.

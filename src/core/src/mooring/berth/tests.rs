@@ -32,7 +32,7 @@ fn node(mode: LiveMode) -> Node {
 fn wanted(address: &str, bind: Bind) -> Wanted {
     Wanted {
         address: address.parse().unwrap(),
-        services: Vec::new(),
+        services: [].into(),
         bind,
         interfaces: Vec::new(),
         ports: Ports::default(),

@@ -33,11 +33,12 @@ fn http() -> ServicePort {
 fn wanted(text: &str) -> Wanted {
     Wanted {
         address: address(text),
-        services: vec![Served {
+        services: [Served {
             service: ObjectName::new("default", "web"),
             ports: vec![http()],
             health_port: None,
-        }],
+        }]
+        .into(),
         bind: Bind::Auto,
         interfaces: Vec::new(),
         ports: Ports::default(),
@@ -379,7 +380,7 @@ fn a_proxy_that_says_that_it_leads_nowhere_is_waited_for() {
     ] {
         let mut bench = Bench::new(LiveMode::Ipvs);
         let mut local = wanted(ADDRESS);
-        local.services[0].health_port = Some(31_000);
+        std::sync::Arc::get_mut(&mut local.services).unwrap()[0].health_port = Some(31_000);
         bench.moorings.want([local], bench.now);
         assert_eq!(bench.moorings.health_ports(), BTreeSet::from([31_000]));
         let mut proxy = ProxyState {
@@ -411,11 +412,12 @@ fn a_service_without_rules_does_not_keep_the_one_away_that_shares_its_address() 
         protocol: Protocol::Udp,
         port: 53,
     };
-    shared.services.push(Served {
+    let dns = Served {
         service: ObjectName::new("default", "dns"),
         ports: vec![dns],
         health_port: None,
-    });
+    };
+    shared.services = [shared.services[0].clone(), dns].into();
     bench.moorings.want([shared], bench.now);
     bench.moorings.program(programmed(&[ADDRESS]));
     assert!(held(&bench.run(Duration::from_secs(1))));
