@@ -200,6 +200,21 @@ fn what_is_taken_over_is_asked_for_in_haste() {
 }
 
 #[test]
+fn what_others_said_is_free_is_asked_for_in_haste_once_this_node_has_seen_that_itself() {
+    let mut bench = Bench::new(LiveMode::Ipvs);
+    bench.moorings.program(programmed(&[ADDRESS]));
+    bench.want(&[ADDRESS]);
+    assert!(!held(&bench.run(Duration::from_millis(150))));
+    let seen = Wanted {
+        arrival: Arrival::TakenOver,
+        ..wanted(ADDRESS)
+    };
+    bench.moorings.want([seen], bench.now);
+    assert!(!held(&bench.run(Duration::from_millis(44))));
+    assert!(held(&bench.run(Duration::from_millis(1))));
+}
+
+#[test]
 fn what_an_agent_that_ended_had_is_asked_for_again_soon_and_then_less_and_less_often() {
     let mut bench = Bench::new(LiveMode::Ipvs);
     bench.moorings.program(programmed(&[ADDRESS]));
