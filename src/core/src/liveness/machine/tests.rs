@@ -134,6 +134,28 @@ fn a_node_that_was_never_heard_gets_two_seconds_and_then_has_to_answer_on_the_wi
 }
 
 #[test]
+fn an_agent_that_is_not_heard_is_knocked_at_and_that_there_is_none_counts_until_it_is_heard() {
+    let (mut a, mut b) = pair();
+    let mut now = START + 200 * MS;
+    let knocks = |output: &Output| {
+        let mut sent = output.send.iter();
+        sent.any(|message| message.header.to == B && message.body == Body::Greeting)
+    };
+    while !knocks(&a.tick(now)) {
+        now += 5 * MS;
+        assert!(now < START + 1000 * MS, "{:?}", a.judgement(B));
+    }
+    assert_eq!(a.judgement(B).unwrap().verdict, Verdict::Suspected);
+    assert!(!a.is_refused(B));
+    a.refused(B);
+    a.refused(PeerId(99));
+    assert!(a.is_refused(B) && !a.is_refused(PeerId(99)));
+    let beat = b.message(A, Body::Beat);
+    assert_eq!(a.receive(&beat, now).1, Ok(()));
+    assert!(!a.is_refused(B));
+}
+
+#[test]
 fn members_that_stay_keep_what_is_known_of_them() {
     let (mut a, _) = pair();
     let now = START + 250 * MS;
