@@ -241,24 +241,32 @@ impl Known {
         };
         (remarks.announced.is_none() || same(self.announced(), &remarks.announced))
             && same(self.request_met.as_ref(), &remarks.request_met)
-            && self.moves == self.history()
+            && self
+                .moves
+                .iter()
+                .map(|moved| (&moved.to, &moved.how))
+                .eq(self.to_remember())
     }
 
     /// The moves that are to be remembered, the latest first: those that are already, and how the address came to the node
     /// that has it now.
     pub fn history(&self) -> Vec<Moved> {
-        let latest = self.taken_by.as_ref().zip(self.last_move.as_ref());
-        let latest = latest.map(|(to, how)| Moved {
+        let moves = self.to_remember().map(|(to, how)| Moved {
             to: to.clone(),
             how: how.clone(),
         });
-        let same =
-            |moved: &Moved, latest: &Moved| moved.to == latest.to && moved.how.at == latest.how.at;
-        let former = self.moves.iter();
-        let former =
-            former.filter(|moved| latest.as_ref().is_none_or(|latest| !same(moved, latest)));
-        let all = latest.iter().chain(former);
-        all.take(MOVES).cloned().collect()
+        moves.collect()
+    }
+
+    /// The same, where they stand: each address is asked for them with each decision.
+    fn to_remember(&self) -> impl Iterator<Item = (&String, &Move)> {
+        let latest = self.taken_by.as_ref().zip(self.last_move.as_ref());
+        let is_latest = move |to: &String, how: &Move| {
+            latest.is_some_and(|latest| *to == *latest.0 && how.at == latest.1.at)
+        };
+        let former = self.moves.iter().map(|moved| (&moved.to, &moved.how));
+        let former = former.filter(move |(to, how)| !is_latest(to, how));
+        latest.into_iter().chain(former).take(MOVES)
     }
 
     /// The condition `Announced` in its status.
