@@ -9,16 +9,12 @@ use mooring_core::placement::Exit;
 #[path = "external_ip/world.rs"]
 mod world;
 
-use world::{World, node};
+use world::World;
 
 const ADDRESS: &str = "10.0.0.1";
 
 fn world() -> World {
-    let mut world = World::default();
-    let names = ["n1", "n2", "n3"];
-    world.snapshot.nodes = names.map(|name| node(name, &["10.0.0.0/16"])).into();
-    world.pool("blue", &[ADDRESS], |_| ());
-    world.service("web", "blue", |_| ());
+    let mut world = World::of(3, 1);
     world.settle();
     world.take_all();
     world.settle();
