@@ -9,7 +9,7 @@
 //! It has the keys of the agents, so that nobody else may read it.
 
 use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::io::{self, BufWriter, ErrorKind, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,12 +46,27 @@ pub(crate) struct Known {
 }
 
 /// The same, as it is written.
-#[derive(Serialize, Deserialize)]
-struct Written {
-    addresses: Vec<Address>,
+#[derive(Serialize)]
+struct Written<'a> {
+    addresses: &'a [Arc<Address>],
+    pools: &'a [Pool],
+    nodes: &'a [Arc<NodeLinks>],
+    keys: Vec<&'a [u8]>,
+}
+
+/// The same, as it is read.
+#[derive(Deserialize)]
+struct Read {
+    addresses: Vec<Arc<Address>>,
     pools: Vec<Pool>,
-    nodes: Vec<NodeLinks>,
+    nodes: Vec<Arc<NodeLinks>>,
     keys: Vec<Vec<u8>>,
+}
+
+/// What is written through it is summed up, and never in memory as a whole: memory that is locked is not given back.
+struct Summing<W> {
+    to: W,
+    sum: Sha256,
 }
 
 /// Where it is.
@@ -103,7 +118,7 @@ impl Memory {
             .mode(0o600)
             .open(&new);
         let mut file = file.with_context(|| new.display().to_string())?;
-        file.write_all(&text(known)?)
+        put(known, &mut file)
             .and_then(|()| file.sync_all())
             .and_then(|()| fs::rename(&new, &path))
             .with_context(|| path.display().to_string())
@@ -163,6 +178,10 @@ impl Scribe {
         let (Some(memory), Some(known)) = (&self.memory, view.known()) else {
             return;
         };
+        if known.keys.is_some() {
+            // There is nothing left to recall.
+            self.read = None;
+        }
         if self.written.as_ref() == Some(&known) {
             return;
         }
@@ -181,18 +200,32 @@ impl Scribe {
     }
 }
 
-fn text(known: &Known) -> Result<Vec<u8>> {
+/// Writes the body behind the room for the first line, and then that.
+fn put(known: &Known, to: &mut (impl Write + Seek)) -> io::Result<()> {
     let keys = known.keys.iter().flat_map(Keys::secrets);
     let written = Written {
-        addresses: known.addresses.iter().map(|one| (**one).clone()).collect(),
-        pools: known.pools.clone(),
-        nodes: known.nodes.iter().map(|one| (**one).clone()).collect(),
-        keys: keys.map(|key| key.to_vec()).collect(),
+        addresses: &known.addresses,
+        pools: &known.pools,
+        nodes: &known.nodes,
+        keys: keys.map(|key| &key[..]).collect(),
     };
-    let body = serde_json::to_vec(&written).context("what is known cannot be written")?;
-    let mut text = format!("{MAGIC} {VERSION} {}\n", sum(&body)).into_bytes();
-    text.extend(body);
-    Ok(text)
+    let room = first_line(&Sha256::digest([])).len();
+    to.seek(SeekFrom::Start(room as u64))?;
+    let sum = {
+        let mut summing = Summing {
+            to: BufWriter::new(&mut *to),
+            sum: Sha256::new(),
+        };
+        serde_json::to_writer(&mut summing, &written)?;
+        summing.flush()?;
+        summing.sum.finalize()
+    };
+    to.rewind()?;
+    to.write_all(first_line(&sum).as_bytes())
+}
+
+fn first_line(sum: &[u8]) -> String {
+    format!("{MAGIC} {VERSION} {}\n", hexadecimal(sum))
 }
 
 fn parse(text: &[u8]) -> Result<Known> {
@@ -206,25 +239,38 @@ fn parse(text: &[u8]) -> Result<Known> {
     if magic != MAGIC || version != VERSION.to_string() {
         bail!("it is of version {version:?}, and this agent reads {VERSION}");
     }
-    if sum(body) != wanted {
+    if hexadecimal(&Sha256::digest(body)) != wanted {
         bail!("it is damaged: its checksum does not fit");
     }
-    let written: Written = serde_json::from_slice(body).context("it cannot be read")?;
-    let keys = match written.keys.is_empty() {
+    let read: Read = serde_json::from_slice(body).context("it cannot be read")?;
+    let keys = match read.keys.is_empty() {
         true => None,
-        false => Some(Keys::new(written.keys).context("its keys cannot be used")?),
+        false => Some(Keys::new(read.keys).context("its keys cannot be used")?),
     };
     Ok(Known {
-        addresses: written.addresses.into_iter().map(Arc::new).collect(),
-        pools: written.pools,
-        nodes: written.nodes.into_iter().map(Arc::new).collect(),
+        addresses: read.addresses,
+        pools: read.pools,
+        nodes: read.nodes,
         keys,
     })
 }
 
-fn sum(body: &[u8]) -> String {
-    let bytes = Sha256::digest(body);
+fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+// === impl Summing ===
+
+impl<W: Write> Write for Summing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.sum.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
 }
 
 #[cfg(test)]

@@ -105,7 +105,8 @@ fn what_was_written_is_read_and_nobody_else_may() {
 fn what_is_damaged_cut_or_of_another_version_is_left_aside() {
     let place = Place::new("damaged");
     let memory = Memory::new(&place.0);
-    let whole = text(&known()).unwrap();
+    memory.write(&known()).unwrap();
+    let whole = fs::read(place.0.join(NAME)).unwrap();
     let mut damaged = vec![
         whole[..whole.len() - 1].to_vec(),
         Vec::new(),
