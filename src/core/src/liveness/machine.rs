@@ -192,7 +192,7 @@ impl Liveness {
         self.wake(now, &mut output);
         if let Some(watched) = self.subjects.get_mut(&peer) {
             self.heard_anybody = Some(now);
-            watched.subject.answered();
+            watched.subject.answered(now);
             self.judge(peer, now, &mut output);
         }
         self.due = Some(self.next());

@@ -15,6 +15,10 @@ const NOT_HEARD: Duration = Duration::from_secs(2);
 /// From one question on the wire to the next for a node that is dead: it may come back without an agent.
 const DEAD_PROBE_GAP: Duration = Duration::from_secs(1);
 
+/// For how long an agent may still be silent once its kernel answers, which does so before any thread runs when the whole
+/// machine was held up.
+const WAKING: Duration = Duration::from_millis(40);
+
 /// A node that is watched.
 #[derive(Debug, Clone)]
 pub(super) struct Subject {
@@ -34,8 +38,8 @@ struct Suspicion {
     since: Now,
     /// When those who answered heard it last, by this node's time, if ever.
     told: BTreeMap<PeerId, Option<Now>>,
-    /// Its kernel answered at least once.
-    answered: bool,
+    /// When its kernel answered first.
+    answered: Option<Now>,
     /// Questions on the wire since it last did.
     unanswered: u32,
     probed: Now,
@@ -100,9 +104,9 @@ impl Subject {
     }
 
     /// Its kernel answered on the wire.
-    pub(super) fn answered(&mut self) {
+    pub(super) fn answered(&mut self, now: Now) {
         if let Some(suspicion) = &mut self.suspicion {
-            suspicion.answered = true;
+            suspicion.answered.get_or_insert(now);
             suspicion.unanswered = 0;
         }
     }
@@ -133,6 +137,8 @@ impl Subject {
             suspicion.since = (suspicion.since + missed).min(now);
             suspicion.probed = (suspicion.probed + missed).min(now);
             suspicion.asked = (suspicion.asked + missed).min(now);
+            let answered = suspicion.answered.iter_mut();
+            answered.for_each(|answered| *answered = (*answered + missed).min(now));
         }
     }
 
@@ -165,7 +171,7 @@ impl Subject {
             self.suspicion = Some(Suspicion {
                 since: now,
                 told: BTreeMap::new(),
-                answered: false,
+                answered: None,
                 unanswered: 1,
                 probed: now,
                 asked: now,
@@ -242,7 +248,9 @@ impl Subject {
                 false => (Verdict::Dead, Reason::SilentToAll),
             };
         }
-        match suspicion.answered {
+        let gone = self.refused || self.judgement.verdict >= Verdict::AgentSilent;
+        let had_time = |since: Now| gone || since + WAKING <= now;
+        match suspicion.answered.is_some_and(had_time) {
             true => (Verdict::AgentSilent, Reason::KernelAnswers),
             false => (Verdict::Suspected, Reason::BeatsMissing),
         }

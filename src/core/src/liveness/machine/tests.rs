@@ -156,6 +156,34 @@ fn an_agent_that_is_not_heard_is_knocked_at_and_that_there_is_none_counts_until_
 }
 
 #[test]
+fn an_agent_whose_kernel_answers_again_gets_a_moment_to_say_something_unless_it_has_ended() {
+    for ended in [false, true] {
+        let (mut a, _) = pair();
+        let mut now = START + 200 * MS;
+        while a.tick(now).probe.is_empty() {
+            now += 5 * MS;
+            assert!(now < START + 1000 * MS, "{:?}", a.judgement(B));
+        }
+        let answered = now;
+        if ended {
+            a.refused(B);
+        }
+        a.answered(B, now);
+        while a.judgement(B).unwrap().verdict == Verdict::Suspected {
+            now += 5 * MS;
+            a.tick(now);
+        }
+        assert_eq!(a.judgement(B).unwrap().verdict, Verdict::AgentSilent);
+        let took = now - answered;
+        let moment = if ended { 0 } else { 40 };
+        assert!(
+            (moment * MS..=(moment + 30) * MS).contains(&took),
+            "{took:?}"
+        );
+    }
+}
+
+#[test]
 fn members_that_stay_keep_what_is_known_of_them() {
     let (mut a, _) = pair();
     let now = START + 250 * MS;
