@@ -283,7 +283,7 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
         for news in output.news {
             match news {
                 News::Node(news) => {
-                    judged = true;
+                    judged |= matches!(news, liveness::News::Judged { .. });
                     if let liveness::News::HeldUp { missed } = news
                         && missed >= SURELY_MISSED
                     {
