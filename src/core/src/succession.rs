@@ -21,8 +21,10 @@
 //! alone is gone may still answer for it.
 
 mod machine;
+mod output;
 mod post;
 
 pub use crate::peer::Term;
-pub use machine::{Claim, Deed, News, Output, Replanned, Succession, Word};
+pub use machine::Succession;
+pub use output::{Claim, Deed, News, Output, Replanned, Word};
 pub use post::Post;
