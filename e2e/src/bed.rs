@@ -1,5 +1,7 @@
 //! The front door: start a bed, and do things with one that is up.
 
+mod fixture;
+
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -16,12 +18,13 @@ use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 
 use crate::probe::{self, Answers};
 use crate::protocol::{Reply, Request, SOCKET_PREFIX, Status};
-use crate::setup;
 use crate::shell::{output, words};
-use crate::spec::{Depth, Kernel, Name, Proxy, Spec, StrictArp};
+use crate::spec::Name;
 use crate::steady::{self, SteadyClient};
 use crate::supervisor::{FAILED, Orders, READY, layout};
 use crate::watcher::Watcher;
+
+pub use fixture::Fixture;
 
 /// A bed that is up. Dropping it ends the bed if this process started it as a fixture, and does nothing otherwise.
 #[derive(Debug)]
@@ -30,13 +33,6 @@ pub struct Bed {
     supervisor: i32,
     /// Present in a fixture: the bed ends when its other end closes.
     lifeline: Option<(Child, Option<ChildStdin>)>,
-}
-
-/// Which bed a test wants; see [`Bed::fixture`].
-#[derive(Debug)]
-pub struct Fixture {
-    program: PathBuf,
-    spec: Spec,
 }
 
 /// What a command in a node gave.
@@ -48,57 +44,6 @@ pub struct Ran {
     pub stdout: Vec<u8>,
     /// Standard error.
     pub stderr: Vec<u8>,
-}
-
-// === impl Fixture ===
-
-impl Fixture {
-    /// With this many nodes; none runs the API server alone.
-    #[must_use]
-    pub fn nodes(mut self, nodes: u8) -> Self {
-        self.spec.nodes = nodes;
-        self
-    }
-
-    /// With kube-proxy in this mode.
-    #[must_use]
-    pub fn proxy(mut self, proxy: Proxy) -> Self {
-        self.spec.proxy = proxy;
-        self
-    }
-
-    /// With this kernel in its nodes.
-    #[must_use]
-    pub fn kernel(mut self, kernel: Kernel) -> Self {
-        self.spec.kernel = kernel;
-        self
-    }
-
-    /// With this said about strictARP.
-    #[must_use]
-    pub fn strict_arp(mut self, strict_arp: StrictArp) -> Self {
-        self.spec.strict_arp = strict_arp;
-        self
-    }
-
-    /// Without kubelets: kube-proxy is a plain process, and Pods do not run.
-    #[must_use]
-    pub fn light(mut self) -> Self {
-        self.spec.depth = Depth::Light;
-        self.spec.memory = 256;
-        self
-    }
-
-    /// Starts it and waits until it is ready. It is gone when the [`Bed`] is dropped, or this process ends.
-    ///
-    /// # Errors
-    /// If something cannot be installed, built or started.
-    pub fn start(self) -> Result<Bed> {
-        let orders = setup::prepare(&self.spec, true)?;
-        start(&self.program, &orders, &mut |line| {
-            crate::cache::note(&format!("{}: {line}", self.spec.name))
-        })
-    }
 }
 
 // === impl Bed ===
@@ -113,10 +58,7 @@ impl Bed {
         let name = format!("{story}-{}", std::process::id())
             .parse()
             .expect("a test's name fits a bed's name");
-        Fixture {
-            program: program.as_ref().to_owned(),
-            spec: Spec::new(name),
-        }
+        Fixture::new(program.as_ref(), name)
     }
 
     /// Starts a bed that outlives this process. `progress` gets a line for each step.
