@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::bail;
 use futures::future::join4;
+use mooring_api::node_proxy_state::report;
 use mooring_api::service_proxy::CLUSTER;
 use mooring_api::{NodeProxyState, ServiceProxy};
 use mooring_core::external_ip::ClusterNode;
+use mooring_core::kube_proxy::snapshot::Timestamp;
 use mooring_core::placement::Exit;
 use serde::Serialize;
 
@@ -49,10 +51,24 @@ pub(crate) struct NodeShown {
     pub drained: bool,
     /// It is about to go, and why, so that it shall have none either.
     pub exit: Option<&'static str>,
+    /// It died often lately, so that others get addresses before it, for a while.
+    pub dies_often: Option<DiesOften>,
     /// Its addresses, counted.
     pub addresses: NodeAddresses,
     /// What its agent wrote last.
     pub state: NodeProxyState,
+}
+
+/// The deaths of a node for which it comes last.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DiesOften {
+    /// How many there were lately.
+    pub deaths: u32,
+    /// When the last one was.
+    pub last: Timestamp,
+    /// When the node counts as any other again.
+    pub until: Timestamp,
 }
 
 /// How many addresses a node has.
@@ -113,14 +129,14 @@ pub(crate) async fn run(
         .filter_map(mooring_api::cluster_node)
         .collect();
     let addresses = addresses::shown(&claims);
+    let now = jiff::Timestamp::now();
     let shown = Shown {
         service_proxy,
-        nodes: nodes(states, &reporting, &objects, &addresses),
+        nodes: nodes(states, &reporting, &objects, &addresses, now),
         pools: pools::shown(&mooring, &antrea),
         addresses,
         incomplete,
     };
-    let now = jiff::Timestamp::now();
     let text = render::status(&shown, arguments, now, out.style)?;
     out.bytes(text.as_bytes())?;
     Ok(0)
@@ -149,6 +165,7 @@ fn nodes(
     reporting: &[String],
     objects: &[ClusterNode],
     addresses: &[AddressShown],
+    now: jiff::Timestamp,
 ) -> Vec<NodeShown> {
     let mut counts: BTreeMap<&str, NodeAddresses> = BTreeMap::new();
     for address in addresses {
@@ -168,6 +185,7 @@ fn nodes(
                 reporting: reporting.iter().any(|node| node == name),
                 drained: object.is_some_and(|node| node.draining),
                 exit: object.and_then(|node| node.exit).map(Exit::as_str),
+                dies_often: dies_often(&state, now),
                 addresses: counts.get(name).copied().unwrap_or_default(),
                 state,
             }
@@ -176,3 +194,16 @@ fn nodes(
     nodes.sort_by(|a, b| a.state.metadata.name.cmp(&b.state.metadata.name));
     nodes
 }
+
+fn dies_often(state: &NodeProxyState, now: jiff::Timestamp) -> Option<DiesOften> {
+    let now = Timestamp::from_unix_seconds(now.as_second());
+    let restless = report(state)?.unrest?.restless(now)?;
+    Some(DiesOften {
+        deaths: restless.deaths,
+        last: restless.last,
+        until: restless.until,
+    })
+}
+
+#[cfg(test)]
+mod tests;

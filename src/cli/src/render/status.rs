@@ -153,7 +153,7 @@ fn node_row(node: &NodeShown) -> Vec<String> {
     ]
 }
 
-/// That it is drained or about to go, and the reasons of its conditions that do not hold.
+/// That it is drained, about to go, or dies often, and the reasons of its conditions that do not hold.
 fn trouble(node: &NodeShown) -> String {
     let conditions = node
         .state
@@ -166,6 +166,9 @@ fn trouble(node: &NodeShown) -> String {
         .collect();
     if !node.reporting {
         reasons.insert(0, "AgentNotReporting");
+    }
+    if node.dies_often.is_some() {
+        reasons.insert(0, "DiesOften");
     }
     if let Some(exit) = node.exit {
         reasons.insert(0, exit);

@@ -3,8 +3,9 @@ use serde_json::json;
 use super::*;
 use crate::args::Color;
 use crate::explanation::PoolName;
-use crate::status::{AddressShown, ConditionShown, NodeAddresses, PoolShown};
+use crate::status::{AddressShown, ConditionShown, DiesOften, NodeAddresses, PoolShown};
 use mooring_api::external_ip_pool::Number;
+use mooring_core::kube_proxy::snapshot;
 
 fn shown(safe: &str, ignore: i32) -> Shown {
     let condition = |kind: &str, status: &str, reason: &str, message: &str| {
@@ -36,6 +37,7 @@ fn shown(safe: &str, ignore: i32) -> Shown {
             reporting: true,
             drained: false,
             exit: None,
+            dies_often: None,
             addresses: NodeAddresses::default(),
             state: serde_json::from_value(json!({
                 "apiVersion": "mooring.dev/v1alpha1", "kind": "NodeProxyState",
@@ -105,6 +107,17 @@ fn a_node_in_trouble_is_marked_with_the_reason() {
         text(&shown)
             .trim_end()
             .ends_with("ShuttingDown,AgentNotReporting,ArpIgnoreTooLow")
+    );
+    let time = snapshot::Timestamp::from_unix_seconds(0);
+    shown.nodes[0].dies_often = Some(DiesOften {
+        deaths: 2,
+        last: time,
+        until: time,
+    });
+    assert!(
+        text(&shown)
+            .trim_end()
+            .ends_with("ShuttingDown,DiesOften,AgentNotReporting,ArpIgnoreTooLow")
     );
 }
 
