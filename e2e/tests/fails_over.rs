@@ -11,12 +11,9 @@ mod plugin;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use failover::{Mark, Pace, Seen, Site, Trial};
+use failover::{Mark, Pace, Scene, Seen, Trial, on_a_bed};
 use moored::{Holder, Tale, tell_all};
-use mooring::Mooring;
-use testbed::Bed;
 use testbed::protocol::Request;
-use testbed::spec::{Proxy, StrictArp};
 
 /// On a quiet machine it is a third of a second; the machine of a test is not quiet.
 const SOON: Duration = Duration::from_secs(2);
@@ -30,24 +27,10 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 #[test]
 fn another_node_serves_the_addresses_of_one_that_dies() {
-    let bed = Bed::fixture(env!("CARGO_BIN_EXE_testbed"), "fails-over")
-        .proxy(Proxy::Ipvs)
-        .strict_arp(StrictArp::True)
-        .start()
-        .unwrap();
-    let site = Site::set(&bed, "ipvs");
-    let scene = Scene {
-        mooring: Mooring::serve(&site),
-        site: &site,
-    };
-    tell_all("", &stories(), &scene);
-    drop(site);
-    bed.down().unwrap();
-}
-
-struct Scene<'a> {
-    mooring: Mooring<'a>,
-    site: &'a Site<'a>,
+    let program = env!("CARGO_BIN_EXE_testbed");
+    on_a_bed(program, "fails-over", |scene| {
+        tell_all("", &stories(), scene)
+    });
 }
 
 /// In this order: each begins where the one before it ended.

@@ -10,13 +10,10 @@ mod plugin;
 
 use std::time::{Duration, Instant};
 
-use failover::{Pace, Site, Trial};
+use failover::{Pace, Scene, Trial, on_a_bed};
 use moored::{POOL, Tale, tell_all};
-use mooring::Mooring;
 use serde_json::json;
-use testbed::Bed;
 use testbed::protocol::Request;
-use testbed::spec::{Proxy, StrictArp};
 use testbed::watcher::Story;
 
 /// Of a node that is dead, addresses are taken over in a third of a second; here nobody may take any for so long.
@@ -31,24 +28,8 @@ const FENCED: Duration = Duration::from_secs(60);
 
 #[test]
 fn who_lives_keeps_its_addresses_and_no_two_keep_one() {
-    let bed = Bed::fixture(env!("CARGO_BIN_EXE_testbed"), "impaired")
-        .proxy(Proxy::Ipvs)
-        .strict_arp(StrictArp::True)
-        .start()
-        .unwrap();
-    let site = Site::set(&bed, "ipvs");
-    let scene = Scene {
-        mooring: Mooring::serve(&site),
-        site: &site,
-    };
-    tell_all("", &stories(), &scene);
-    drop(site);
-    bed.down().unwrap();
-}
-
-struct Scene<'a> {
-    mooring: Mooring<'a>,
-    site: &'a Site<'a>,
+    let program = env!("CARGO_BIN_EXE_testbed");
+    on_a_bed(program, "impaired", |scene| tell_all("", &stories(), scene));
 }
 
 /// In this order: each begins where the one before it ended.

@@ -14,12 +14,37 @@ pub(crate) use site::Site;
 pub(crate) use trial::{Mark, Owners, Pace, Seen, Trial};
 
 use serde_json::json;
+use testbed::Bed;
+use testbed::spec::{Proxy, StrictArp};
 
 use crate::moored::POOL;
 use crate::mooring::Mooring;
 
 /// Succeeds in a shell on a node whose agent is ready.
 const READY: &str = "busybox wget -qO- http://127.0.0.1:10270/readyz >/dev/null 2>&1";
+
+/// Mooring, and the addresses that it serves.
+pub(crate) struct Scene<'a> {
+    pub(crate) mooring: Mooring<'a>,
+    pub(crate) site: &'a Site<'a>,
+}
+
+/// Tells what happens on a bed of its own, with kube-proxy in mode ipvs. `program` is the `testbed` program.
+#[track_caller]
+pub(crate) fn on_a_bed(program: &str, story: &str, tell: impl FnOnce(&Scene<'_>)) {
+    let bed = Bed::fixture(program, story)
+        .proxy(Proxy::Ipvs)
+        .strict_arp(StrictArp::True)
+        .start()
+        .unwrap();
+    let site = Site::set(&bed, "ipvs");
+    tell(&Scene {
+        mooring: Mooring::serve(&site),
+        site: &site,
+    });
+    drop(site);
+    bed.down().unwrap();
+}
 
 impl<'a> Mooring<'a> {
     /// Installs Mooring on the site's bed, and has it serve the site's addresses.
