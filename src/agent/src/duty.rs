@@ -266,7 +266,7 @@ impl Duty {
     /// Counts the addresses that have come to this node since it was told last how it stands.
     fn count_new(&self, moored: &Moored) {
         let Some(before) = &self.stand else { return };
-        for standing in &moored.standings {
+        for standing in &*moored.standings {
             let Some(holding) = standing.holding() else {
                 continue;
             };
@@ -393,7 +393,7 @@ impl Duty {
 
     /// Whether this node answers for anything.
     pub(crate) fn holds_any(&self) -> bool {
-        let mut standings = self.stand.iter().flat_map(|stand| &stand.moored.standings);
+        let mut standings = self.stand.iter().flat_map(|stand| &*stand.moored.standings);
         standings.any(|standing| standing.holding().is_some())
     }
 

@@ -103,7 +103,7 @@ pub(crate) struct Moored {
     /// The time on the thread's clock.
     pub at: Now,
     /// How it stands with each address.
-    pub standings: Vec<Standing>,
+    pub standings: Arc<[Standing]>,
 }
 
 /// The other end of the thread.

@@ -79,6 +79,8 @@ pub fn real_time(priority: u8) -> Result<(), ScheduleError> {
 /// # Errors
 /// Why it is not so.
 pub fn lock_memory() -> Result<(), ScheduleError> {
+    // What is locked goes back to the kernel only together with the mapping that it is in.
+    system::map_large_blocks();
     let on_fault = MlockAllFlags::from_bits_retain(MCL_ONFAULT);
     let all = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | on_fault;
     mlockall(all).map_err(|errno| match errno {

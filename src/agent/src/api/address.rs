@@ -62,6 +62,7 @@ impl Address {
             status.last_move = None;
             status.conditions = Vec::new();
         }
+        status.conditions.shrink_to_fit();
         Ok(Self {
             name: object.metadata.name.unwrap_or_default(),
             uid: object.metadata.uid.unwrap_or_default(),

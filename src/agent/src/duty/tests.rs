@@ -74,7 +74,7 @@ fn moored(state: State) -> Moored {
             ..Node::default()
         },
         at: Duration::from_secs(100),
-        standings: vec![standing],
+        standings: [standing].into(),
     }
 }
 

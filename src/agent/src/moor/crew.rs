@@ -66,7 +66,7 @@ pub(super) struct Crew<T> {
     check: Now,
     asked: Option<Question>,
     exposed: Option<String>,
-    told: Vec<Standing>,
+    told: Arc<[Standing]>,
     /// What it answers for, as the fleet was told last.
     held: Held,
     /// By which permits it goes.
@@ -111,7 +111,7 @@ impl<T: FnMut(Told)> Crew<T> {
             check: Now::ZERO,
             asked: None,
             exposed: None,
-            told: Vec::new(),
+            told: Arc::default(),
             held: Held::default(),
             turn: 0,
             ready: BTreeSet::new(),
@@ -319,9 +319,10 @@ impl<T: FnMut(Told)> Crew<T> {
             self.ready = ready;
         }
         let standings: Vec<Standing> = self.moorings.standings(self.now()).collect();
-        if standings != self.told {
+        if *standings != *self.told {
             log_changes(&self.told, &standings);
-            self.told.clone_from(&standings);
+            let standings = Arc::from(standings);
+            self.told = Arc::clone(&standings);
             let (node, at) = (self.node.clone(), self.now());
             (self.tell)(Told::Moored(Moored {
                 node,

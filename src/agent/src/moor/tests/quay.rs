@@ -27,7 +27,7 @@ pub(super) struct Quay {
     tally: Arc<Tally>,
     told: mpsc::Receiver<Told>,
     wanted: Vec<IpAddr>,
-    standings: Vec<Standing>,
+    standings: Arc<[Standing]>,
     /// Whether the thread is to die at the next thing that it tells.
     dies: Arc<AtomicBool>,
 }
@@ -100,7 +100,7 @@ impl Quay {
             tally,
             told,
             wanted: Vec::new(),
-            standings: Vec::new(),
+            standings: Arc::default(),
             dies,
         }
     }
