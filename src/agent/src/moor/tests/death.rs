@@ -16,10 +16,7 @@ fn standing(address: IpAddr) -> Option<Address> {
 fn an_address_on_an_uplink_outlives_its_agent_for_a_minute_at_most() {
     story(|mut quay| {
         let addresses = [ip_address(ADDRESS), ip_address("fd00:9::100")];
-        quay.cable("up0", "peer0");
-        let wire = quay.wire("peer0");
-        ip("address add 10.9.0.1/24 dev up0");
-        ip("link set up0 up");
+        let wire = quay.uplink();
         let subnets = ["10.9.0.0/24", "fd00:9::/64"];
         quay.report(LiveMode::Nftables, &[("up0", &subnets)]);
         quay.want(&addresses);

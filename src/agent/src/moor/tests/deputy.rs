@@ -12,10 +12,7 @@ const V6: &str = "fd00:9::100";
 
 /// A node that answers for both addresses, and has announced them.
 fn holding(quay: &mut Quay) -> Wire {
-    quay.cable("up0", "peer0");
-    let wire = quay.wire("peer0");
-    ip("address add 10.9.0.1/24 dev up0");
-    ip("link set up0 up");
+    let wire = quay.uplink();
     quay.report(LiveMode::Ebpf, &[("up0", &["10.9.0.0/24", "fd00:9::/64"])]);
     let both = [V4, V6].map(ip_address);
     quay.want(&both);

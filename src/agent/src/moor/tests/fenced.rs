@@ -9,10 +9,7 @@ use super::*;
 fn a_fenced_address_falls_silent_in_time_although_nobody_says_so() {
     story(|mut quay| {
         let addresses = [ip_address(ADDRESS), ip_address("fd00:9::100")];
-        quay.cable("up0", "peer0");
-        let wire = quay.wire("peer0");
-        ip("address add 10.9.0.1/24 dev up0");
-        ip("link set up0 up");
+        let wire = quay.uplink();
         let subnets = ["10.9.0.0/24", "fd00:9::/64"];
         // Where the kernel would answer for any other.
         quay.report(LiveMode::Nftables, &[("up0", &subnets)]);

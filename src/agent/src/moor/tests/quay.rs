@@ -134,6 +134,15 @@ impl Quay {
         })
     }
 
+    /// Gives the node an uplink, `up0`, with an IPv4 address, and who listens at its other end.
+    pub(super) fn uplink(&self) -> Wire {
+        self.cable("up0", "peer0");
+        let wire = self.wire("peer0");
+        ip("address add 10.9.0.1/24 dev up0");
+        ip("link set up0 up");
+        wire
+    }
+
     /// Says what the node is like: its mode, and its uplinks with the subnets on each.
     pub(super) fn report(&self, mode: LiveMode, uplinks: &[(&str, &[&str])]) {
         let uplink = |(name, subnets): &(&str, &[&str])| Uplink {

@@ -27,10 +27,7 @@ fn places(address: IpAddr) -> Vec<String> {
 fn a_stand_in_leaves_the_uplink_when_kube_proxy_has_let_go_of_the_address() {
     story(|mut quay| {
         let address = ip_address(ADDRESS);
-        quay.cable("up0", "peer0");
-        let wire = quay.wire("peer0");
-        ip("address add 10.9.0.1/24 dev up0");
-        ip("link set up0 up");
+        let wire = quay.uplink();
         // kube-proxy's is of type dummy, which not every kernel has; it is never up either.
         ip("link add kube-ipvs0 type veth peer name spare");
         ip(&format!("address add {address}/32 dev kube-ipvs0"));
