@@ -21,7 +21,7 @@ use super::{Moor, Order};
 /// The link by which a node's own traffic, and that from outside, gets to Open vSwitch.
 const ANTREA_GATEWAY: &str = "antrea-gw0";
 /// Between two readings: the first while a proxy is about to program what was just published, the last while it is not.
-const GAPS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+const GAPS: (Duration, Duration) = (Duration::from_millis(25), Duration::from_secs(1));
 /// The gap grows with this part of the time that a question is open.
 const PATIENCE: u32 = 50;
 /// A reading that takes long is not made more often than leaves nine tenths of the time to others.
@@ -56,21 +56,27 @@ pub(super) fn start(moor: Moor) -> Result<Sender<Question>> {
                 return;
             };
             let mut opened = Instant::now();
+            // Whoever hears of it looks at all addresses, before anything else runs on the node.
+            let mut told = None;
             loop {
                 let newer = if question.targets.is_empty() {
                     questions.recv().map_err(|_| RecvTimeoutError::Disconnected)
                 } else {
                     let begin = Instant::now();
-                    moor.order(Order::Proxy(ProxyState {
+                    let state = ProxyState {
                         programmed: read(&LinuxHost::new(), &question),
                         unhealthy: health.unhealthy(&question.health_ports, &question.addresses),
-                    }));
+                    };
+                    if told.as_ref() != Some(&state) {
+                        told = Some(state.clone());
+                        moor.order(Order::Proxy(state));
+                    }
                     questions.recv_timeout(gap(opened.elapsed(), begin.elapsed()))
                 };
                 match newer {
                     Ok(newer) => {
                         question = newer;
-                        opened = Instant::now();
+                        (opened, told) = (Instant::now(), None);
                     }
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return,

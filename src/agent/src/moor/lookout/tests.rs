@@ -171,7 +171,7 @@ fn another_port_or_protocol_is_another_target() {
 #[test]
 fn readings_get_rarer_the_longer_nothing_comes_and_the_longer_they_take() {
     let (millis, seconds) = (Duration::from_millis, Duration::from_secs);
-    assert_eq!(gap(seconds(0), millis(1)), millis(100));
+    assert_eq!(gap(seconds(0), millis(1)), millis(25));
     assert_eq!(gap(seconds(5), millis(1)), millis(100));
     assert_eq!(gap(seconds(20), millis(1)), millis(400));
     assert_eq!(gap(seconds(3_600), millis(1)), seconds(1));
