@@ -49,8 +49,6 @@ pub(crate) enum News {
     Kernel,
     /// A write of the NodeProxyState is over.
     Written(Result<Kept, Trouble>),
-    /// The thread that answers has something to tell.
-    Moor(Told),
     /// A write about an address is over.
     Spoken(Spoken),
     /// The same, of what was seen of an address of another node.
@@ -60,6 +58,8 @@ pub(crate) enum News {
 /// The agent of this node.
 pub(crate) struct Agent {
     news: mpsc::Receiver<News>,
+    /// What the threads have to tell that wait for nobody.
+    told: mpsc::UnboundedReceiver<Told>,
     sender: mpsc::Sender<News>,
     follower: Follower,
     keeper: Keeper,
@@ -96,11 +96,13 @@ impl Agent {
         standing: watch::Sender<Standing>,
     ) -> Result<Self> {
         let (sender, news) = mpsc::channel(QUEUE);
+        let (tell, told) = mpsc::unbounded_channel();
         let keeper = Keeper::new(client.clone(), &args.node_name);
         let duty = Duty::start(
             args,
             client.clone(),
             sender.clone(),
+            tell,
             Arc::clone(&metrics),
             counts,
         )?;
@@ -118,6 +120,7 @@ impl Agent {
         let now = Instant::now();
         Ok(Self {
             news,
+            told,
             sender,
             follower,
             keeper,
@@ -144,6 +147,13 @@ impl Agent {
                 news = self.news.recv() => {
                     if let Some(news) = news {
                         self.take(news);
+                    }
+                }
+                told = self.told.recv() => {
+                    if let Some(told) = told
+                        && self.duty.told(told)
+                    {
+                        self.look_by(Instant::now() + SIGHTINGS);
                     }
                 }
                 () = sleep_until(self.due) => self.round().await?,
@@ -187,12 +197,6 @@ impl Agent {
             News::Kernel => {
                 debug!("links, addresses or default routes changed");
                 self.duty.kernel_changed();
-            }
-            News::Moor(told) => {
-                if self.duty.told(told) {
-                    self.look_by(Instant::now() + SIGHTINGS);
-                }
-                return;
             }
             News::Spoken(spoken) => return self.duty.spoken(spoken),
             News::Testified(testified) => return self.duty.testified(testified),

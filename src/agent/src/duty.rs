@@ -136,13 +136,14 @@ impl Duty {
         args: &Args,
         client: Client,
         news: mpsc::Sender<News>,
+        told: mpsc::UnboundedSender<Told>,
         metrics: Arc<Metrics>,
         counts: &Counts,
     ) -> Result<Self> {
         let tell = || {
-            let to_agent = news.clone();
-            // The agent may be ending.
-            move |told| _ = to_agent.blocking_send(News::Moor(told))
+            let to_agent = told.clone();
+            // The agent may be ending. These threads may not wait for it.
+            move |told| _ = to_agent.send(told)
         };
         let node = args.node_name.as_str();
         let (fleet, inbox) = Fleet::new()?;

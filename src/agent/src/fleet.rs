@@ -22,7 +22,6 @@ mod toll;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -32,10 +31,11 @@ use mooring_core::ipam::range::AddressRange;
 use mooring_core::mooring::Wanted;
 use mooring_core::peer::{Keys, PeerId};
 use mooring_core::succession::{Claim, Post};
-use mooring_kernel::{Waker, hear_refusals};
+use mooring_kernel::hear_refusals;
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::warn;
 
+use crate::mailbox::{Mailbox, Sender, mailbox};
 use crate::metrics::Counts;
 use crate::moor::{Moor, SegmentLink};
 
@@ -130,8 +130,7 @@ pub(crate) struct Taken {
 /// The other end of the thread.
 #[derive(Clone)]
 pub(crate) struct Fleet {
-    orders: mpsc::Sender<Order>,
-    waker: Waker,
+    orders: Sender<Order>,
 }
 
 // === impl Member ===
@@ -148,28 +147,26 @@ impl Member {
 impl Fleet {
     /// The two ends, before the thread is started: it and the thread that answers know each other.
     pub(crate) fn new() -> Result<(Self, Inbox)> {
-        let (orders, inbox) = mpsc::channel();
-        let waker = Waker::new().context("no way to wake the thread that talks to other agents")?;
-        let fleet = Self {
-            orders,
-            waker: waker.clone(),
-        };
-        Ok((fleet, Inbox { inbox, waker }))
+        let (orders, mailbox) =
+            mailbox().context("no way to wake the thread that talks to other agents")?;
+        Ok((Self { orders }, Inbox(mailbox)))
     }
 
     /// Tells the thread something. One that has ended needs to know nothing.
     pub(crate) fn order(&self, order: Order) {
-        if self.orders.send(order).is_ok() {
-            self.waker.wake();
+        self.orders.send(order);
+    }
+
+    /// For a thread that may not wait for others.
+    pub(crate) fn urgent(&self) -> Self {
+        Self {
+            orders: self.orders.urgent(),
         }
     }
 }
 
 /// What the thread takes orders from.
-pub(crate) struct Inbox {
-    inbox: mpsc::Receiver<Order>,
-    waker: Waker,
-}
+pub(crate) struct Inbox(Mailbox<Order>);
 
 impl Inbox {
     /// Starts the thread on this UDP port. `tell` is called there, and must not block for long: with what this node shall have,
@@ -187,9 +184,9 @@ impl Inbox {
         let frames = Arc::clone(&counts.frames);
         let bridge = Bridge::new(
             node,
-            self,
+            self.0,
             socket,
-            moor,
+            moor.urgent(),
             Arc::clone(&counts.datagrams),
             leases,
             tell,

@@ -25,6 +25,7 @@ mod fleet;
 mod health;
 mod kernel;
 mod logs;
+mod mailbox;
 mod memory;
 mod metrics;
 mod moor;

@@ -26,7 +26,6 @@ mod tally;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -35,7 +34,6 @@ use mooring_core::fencing::Permits;
 use mooring_core::mooring::{Node, Now, ProxyState, Sighting, Standing, Wanted};
 use mooring_core::node::NodeReport;
 use mooring_core::wire::Mac;
-use mooring_kernel::Waker;
 use tokio::sync::oneshot;
 
 use crew::Crew;
@@ -43,6 +41,7 @@ pub(crate) use hull::SegmentLink;
 pub(crate) use tally::Tally;
 
 use crate::fleet::{Charged, Fleet};
+use crate::mailbox::{Sender, mailbox};
 
 /// Before all Pods, and behind the kernel's own threads, which have 50 where they have any (`sched_set_fifo` in
 /// kernel/sched/syscalls.c).
@@ -109,8 +108,7 @@ pub(crate) struct Moored {
 /// The other end of the thread.
 #[derive(Clone)]
 pub(crate) struct Moor {
-    orders: mpsc::Sender<Order>,
-    waker: Waker,
+    orders: Sender<Order>,
 }
 
 // === impl Moor ===
@@ -124,20 +122,11 @@ impl Moor {
         tally: Arc<Tally>,
         tell: impl FnMut(Told) + Send + 'static,
     ) -> Result<Self> {
-        let (orders, inbox) = mpsc::channel();
-        let waker = Waker::new().context("no way to wake the thread that answers")?;
-        let moor = Self { orders, waker };
+        let (orders, mailbox) = mailbox().context("no way to wake the thread that answers")?;
+        let moor = Self { orders };
         let lookout = lookout::start(moor.clone())?;
         let to_crew = Arc::clone(&tally);
-        let crew = Crew::new(
-            name,
-            inbox,
-            moor.waker.clone(),
-            lookout,
-            fleet,
-            to_crew,
-            tell,
-        );
+        let crew = Crew::new(name, mailbox, lookout, fleet.urgent(), to_crew, tell);
         thread::Builder::new()
             .name("moor".to_owned())
             .spawn(move || {
@@ -150,8 +139,13 @@ impl Moor {
 
     /// Tells the thread something. One that has ended needs to know nothing.
     pub(crate) fn order(&self, order: Order) {
-        if self.orders.send(order).is_ok() {
-            self.waker.wake();
+        self.orders.send(order);
+    }
+
+    /// For a thread that may not wait for others.
+    pub(crate) fn urgent(&self) -> Self {
+        Self {
+            orders: self.orders.urgent(),
         }
     }
 

@@ -7,7 +7,6 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
-use std::sync::mpsc::TryRecvError;
 use std::time::Duration;
 
 use mooring_core::fencing::Request;
@@ -24,7 +23,8 @@ use tracing::{debug, info, warn};
 use super::fence::Fence;
 use super::paths::{Path, beside, paths};
 use super::sounder::Sounder;
-use super::{Charge, Charged, Inbox, Member, Order, Reach, Taken, Toll};
+use super::{Charge, Charged, Member, Order, Reach, Taken, Toll};
+use crate::mailbox::Mailbox;
 use crate::moor::{self, Moor};
 
 /// How many datagrams are taken before anything else has its turn.
@@ -35,7 +35,7 @@ const REST: Duration = Duration::from_secs(1);
 /// The thread.
 pub(super) struct Bridge<T> {
     own: PeerId,
-    inbox: Inbox,
+    mailbox: Mailbox<Order>,
     socket: UdpSocket,
     port: u16,
     moor: Moor,
@@ -64,7 +64,7 @@ pub(super) struct Bridge<T> {
 impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
     pub(super) fn new(
         node: &str,
-        inbox: Inbox,
+        mailbox: Mailbox<Order>,
         socket: UdpSocket,
         moor: Moor,
         toll: Arc<Toll>,
@@ -75,7 +75,7 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
         let port = socket.local_addr().map_or(0, |address| address.port());
         Self {
             own,
-            inbox,
+            mailbox,
             socket,
             port,
             moor,
@@ -105,13 +105,12 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
     /// Goes on until nobody is left to tell it anything.
     pub(super) fn run(mut self) {
         loop {
-            self.inbox.waker.clear();
-            loop {
-                match self.inbox.inbox.try_recv() {
-                    Ok(order) => self.take(order),
-                    Err(TryRecvError::Empty) => break,
-                    Err(TryRecvError::Disconnected) => return,
-                }
+            self.mailbox.waker().clear();
+            while let Some(order) = self.mailbox.take() {
+                self.take(order);
+            }
+            if self.mailbox.is_deserted() {
+                return;
             }
             let now = self.now();
             if self.keys.is_some() && self.fleet.next() <= now {
@@ -207,7 +206,7 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
         let patience = next.map_or(REST, |next| next.saturating_sub(self.now()).min(REST));
         let mut sources = vec![self.socket.as_fd()];
         sources.extend(self.sounder.sources());
-        let ready = match wait_for(&sources, &self.inbox.waker, patience) {
+        let ready = match wait_for(&sources, self.mailbox.waker(), patience) {
             Ok(ready) => ready,
             Err(error) => {
                 warn!(reason = %error, "cannot wait for other agents");

@@ -5,7 +5,7 @@ mod carrying_out;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError};
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use mooring_core::fleet::DOUBT;
@@ -15,7 +15,7 @@ use mooring_core::mooring::{
 };
 use mooring_core::node::NodeReport;
 use mooring_core::wire::Mac;
-use mooring_kernel::{LinuxHost, Waker, boot_time};
+use mooring_kernel::{LinuxHost, boot_time};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
@@ -27,20 +27,20 @@ use super::lookout::Question;
 use super::segments::{Overheard, Segments};
 use super::{Farewell, Moored, Order, SegmentLink, Tally, Told};
 use crate::fleet::{self, Fleet, Held, Reach};
+use crate::mailbox::Mailbox;
 
 /// Addresses on links are compared with what shall be so often when nothing tells of a change: they are renewed then.
 const CHECK: Duration = Duration::from_secs(5);
 /// kube-proxy syncs every 30 seconds at the latest, unless it is told to take longer (`ipvs.syncPeriod`).
 const RELIEF: Duration = Duration::from_secs(40);
 
-/// Between two looks at all addresses at the least, unless an order comes: nothing else of the node's may run meanwhile, and
-/// what is heard, or a deadline that does not move, must not have it look all the time.
+/// Between two looks at all addresses at the least, and as long as the first of them took, unless an order comes: nothing else of
+/// the node's may run meanwhile, and what is heard, or a deadline that does not move, must not have it look all the time.
 const GAP: Duration = Duration::from_millis(5);
 
 /// The thread.
 pub(super) struct Crew<T> {
-    inbox: Receiver<Order>,
-    waker: Waker,
+    mailbox: Mailbox<Order>,
     lookout: Sender<Question>,
     fleet: Fleet,
     tell: T,
@@ -78,16 +78,14 @@ pub(super) struct Crew<T> {
 impl<T: FnMut(Told)> Crew<T> {
     pub(super) fn new(
         name: &str,
-        inbox: Receiver<Order>,
-        waker: Waker,
+        mailbox: Mailbox<Order>,
         lookout: Sender<Question>,
         fleet: Fleet,
         tally: Arc<Tally>,
         tell: T,
     ) -> Self {
         Self {
-            inbox,
-            waker,
+            mailbox,
             lookout,
             fleet,
             tell,
@@ -129,14 +127,15 @@ impl<T: FnMut(Told)> Crew<T> {
         let (mut ordered, mut due, mut rested) = (true, Now::ZERO, Now::ZERO);
         let mut now = self.now();
         loop {
-            loop {
-                match self.inbox.try_recv() {
-                    Ok(Order::End(farewell, done)) => return self.end(farewell, done),
-                    Ok(order) => self.take(order),
-                    Err(TryRecvError::Empty) => break,
-                    Err(TryRecvError::Disconnected) => return,
+            while let Some(order) = self.mailbox.take() {
+                match order {
+                    Order::End(farewell, done) => return self.end(farewell, done),
+                    order => self.take(order),
                 }
                 ordered = true;
+            }
+            if self.mailbox.is_deserted() {
+                return;
             }
             if std::mem::take(&mut ordered) || now >= due {
                 let begun = self.now();
@@ -146,7 +145,7 @@ impl<T: FnMut(Told)> Crew<T> {
                 if now.saturating_sub(begun) < DOUBT {
                     self.deputy.renew(&mut self.host, now);
                 }
-                rested = now + GAP;
+                rested = now + GAP.max(now.saturating_sub(begun));
                 let deadlines = [self.moorings.deadline(), self.witness.deadline()];
                 due = deadlines.into_iter().flatten().fold(self.check, Now::min);
                 due = due.max(rested);
@@ -170,7 +169,7 @@ impl<T: FnMut(Told)> Crew<T> {
             if let Some(until) = self.deputy.waits() {
                 patience = patience.min(until.saturating_sub(now));
             }
-            let heard = self.segments.listen(&self.waker, patience);
+            let heard = self.segments.listen(self.mailbox.waker(), patience);
             now = self.now();
             let mut stirred = false;
             if let Some(missed) = self.segments.missed() {

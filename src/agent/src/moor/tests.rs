@@ -2,6 +2,7 @@
 //! else.
 
 use std::process::Command;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use mooring_core::ipam::pool::{Bind, Ownership, Ping, Ports};
