@@ -11,6 +11,9 @@ use crate::product::Product;
 
 pub(crate) const POWER_CUT: &str = "power cut";
 pub(crate) const FREEZE: &str = "freeze";
+/// What undoes them.
+pub(crate) const BOOT: &str = "boot after it";
+pub(crate) const THAW: &str = "thaw after it";
 
 /// Kubernetes alone moves the addresses of a node that is off after 40 seconds.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -56,14 +59,12 @@ impl<'a, 'b> Bench<'a, 'b> {
 
     /// The node loses its power, and boots.
     pub(crate) fn power_cuts(&mut self, runs: usize) {
-        let undone = "boot after it";
-        self.orders(POWER_CUT, undone, [Request::Kill, Request::Boot], runs);
+        self.orders(POWER_CUT, BOOT, [Request::Kill, Request::Boot], runs);
     }
 
     /// The kernel of the node stops where it is, and goes on.
     pub(crate) fn freezes(&mut self, runs: usize) {
-        let undone = "thaw after it";
-        self.orders(FREEZE, undone, [Request::Freeze, Request::Thaw], runs);
+        self.orders(FREEZE, THAW, [Request::Freeze, Request::Thaw], runs);
     }
 
     /// What the bed does and undoes.

@@ -204,6 +204,15 @@ impl Summary<'_> {
         millis(self.all.percentile(99))
     }
 
+    pub(crate) fn longest(&self) -> f64 {
+        millis(self.all.percentile(100))
+    }
+
+    /// The longest gap of an address that nothing was done to.
+    pub(crate) fn longest_of_others(&self) -> f64 {
+        millis(self.others)
+    }
+
     /// Of the times in which nobody answered on the wire.
     pub(crate) fn median_silence(&self) -> f64 {
         millis(self.silences.median())
@@ -213,12 +222,12 @@ impl Summary<'_> {
         json!({
             "product": self.product, "mode": mode, "case": self.case, "runs": self.runs,
             "addresses": self.all.asked(), "median_ms": self.median(), "p99_ms": self.p99(),
-            "max_ms": millis(self.all.percentile(100)),
+            "max_ms": self.longest(),
             "silence_median_ms": self.median_silence(),
             "silence_max_ms": millis(self.silences.percentile(100)),
             "worst_median_ms": millis(self.worst.median()),
             "worst_p99_ms": millis(self.worst.percentile(99)),
-            "others_ms": millis(self.others), "noise_ms": millis(self.noise),
+            "others_ms": self.longest_of_others(), "noise_ms": millis(self.noise),
             "overlaps": self.overlaps, "overlap_ms": millis(self.overlap),
         })
     }
