@@ -38,6 +38,8 @@ pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 101);
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 11);
 /// The namespace.
 const NAMESPACE: &str = "n1";
+/// Where the agent writes down what it knows, as in its Pod.
+const STATE: &str = "/run/mooring-known";
 
 // === impl Site ===
 
@@ -113,17 +115,20 @@ impl<'a> Site<'a> {
                     .unwrap();
                 self.run(&format!(
                     "cat >/tb/agent.kubeconfig <<'END'\n{}\nEND\n
-                     KUBECONFIG=/tb/agent.kubeconfig NODE_NAME=n1 setsid {} >/tb/mooring-agent.log 2>&1 </dev/null &",
+                     mkdir -p {STATE}
+                     STATE_DIR={STATE} KUBECONFIG=/tb/agent.kubeconfig NODE_NAME=n1 setsid {} >/tb/mooring-agent.log 2>&1 </dev/null &",
                     String::from_utf8(kubeconfig.stdout).unwrap(),
                     program.display()
                 ));
             }
             Place::Namespace => {
                 let log = File::create(self.log_file()).unwrap();
+                std::fs::create_dir_all(self.bed.see(Path::new(STATE))).unwrap();
                 let child = self
                     .bed
                     .command(NAMESPACE, program)
                     .env("NODE_NAME", "n1")
+                    .env("STATE_DIR", STATE)
                     .stdin(Stdio::null())
                     .stdout(log.try_clone().unwrap())
                     .stderr(log)
