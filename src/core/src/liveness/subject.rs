@@ -12,8 +12,9 @@ use super::rhythm::{PERIOD, PROBE_GAP, Rhythm};
 /// How long a node that was never heard may take: its agent, or this one, is just starting.
 const NOT_HEARD: Duration = Duration::from_secs(2);
 
-/// From one question on the wire to the next for a node that is dead: it may come back without an agent.
-const DEAD_PROBE_GAP: Duration = Duration::from_secs(1);
+/// From one question on the wire to the next for a node that is dead: it may come back without an agent, and where two sides of a
+/// partition meet, one has to fall silent within half a second.
+const DEAD_PROBE_GAP: Duration = Duration::from_millis(400);
 
 /// For how long an agent may still be silent once its kernel answers, which does so before any thread runs when the whole
 /// machine was held up.

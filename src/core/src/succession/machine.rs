@@ -124,6 +124,7 @@ impl Succession {
         let meets = judgement.reason == Reason::Heard
             && matches!(former.reason, Reason::NotHeardYet | Reason::HeardByWitness);
         match judgement.verdict {
+            Verdict::AgentSilent if former.verdict == Verdict::Dead => self.speaks_again(node, now),
             Verdict::Dead | Verdict::AgentSilent => self.gone(node, now),
             Verdict::Alive if self.gone.contains_key(&node) => self.back(node, now),
             Verdict::Alive if meets => {
@@ -143,6 +144,16 @@ impl Succession {
         let tell = now + GONE_GAP;
         let mut output = self.lose(node, Source::Seen { tell });
         output.tell.extend(self.warnings(node));
+        output
+    }
+
+    /// The kernel of a node that was dead answers on the wire, which is how a partition ends: from now on datagrams get there. Its
+    /// own may take a second more, until its kernel asks for this node's address again. If it has an agent, that one may
+    /// believe to have what was taken over from it.
+    fn speaks_again(&mut self, node: PeerId, now: Now) -> Output {
+        let mut output = self.gone(node, now);
+        self.tellings.insert(node, Telling::begin(now));
+        output.add(self.tell(now));
         output
     }
 

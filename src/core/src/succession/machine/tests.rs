@@ -58,6 +58,27 @@ fn successor() -> Succession {
 }
 
 #[test]
+fn a_node_whose_kernel_answers_again_is_told_what_was_taken_over_from_it() {
+    let judgement = |verdict, reason| Judgement {
+        verdict,
+        reason,
+        since: START,
+    };
+    let dead = judgement(Verdict::Dead, Reason::SilentToAll);
+    let silent = judgement(Verdict::AgentSilent, Reason::KernelAnswers);
+    let mut b = successor();
+    let has = (A, Word::Has(claim(B, term(1, 1))));
+    assert_eq!(b.judged(A, &dead, &silent, START).tell, [has]);
+    assert!(b.is_gone(A), "it may be without an agent");
+    let told = (1..10).filter(|time| !b.tell(START + *time * TELL_GAP).tell.is_empty());
+    assert!(told.count() >= 4, "a word may get lost");
+    // An agent that has just ended was there when anything happened.
+    let suspected = judgement(Verdict::Suspected, Reason::BeatsMissing);
+    let output = successor().judged(A, &suspected, &silent, START);
+    assert_eq!(output, Output::default());
+}
+
+#[test]
 fn in_peace_the_planned_node_has_it() {
     assert_eq!(deed(&node(A)), Some(Deed::Planned));
     assert_eq!(deed(&node(B)), None);
