@@ -20,7 +20,7 @@ const ASKS: u32 = 3;
 const ASK_GAP: Duration = Duration::from_millis(100);
 /// How long answers to the last question are waited for. A node whose cores are all busy was seen to answer 100 ms late.
 const LISTEN: Duration = Duration::from_millis(200);
-/// Both, where there is no time to lose: see [`Arrival::TakenOver`] and [`Arrival::AgentGone`].
+/// Both, where there is no time to lose, as nothing of the former holder's answers any more: see [`Arrival::TakenOver`].
 const HASTE: Duration = Duration::from_millis(15);
 /// How long it counts that nobody answered, while the service proxy is waited for.
 const SILENCE_LASTS: Duration = Duration::from_secs(10);
@@ -93,7 +93,7 @@ impl Progress {
             Arrival::Planned | Arrival::TakenOver | Arrival::AgentGone => Self::Asking {
                 asked: 0,
                 next: now,
-                haste: arrival != Arrival::Planned,
+                haste: arrival == Arrival::TakenOver,
             },
         }
     }
@@ -263,11 +263,10 @@ impl Mooring {
             address: self.wanted.address,
             words: Words::Ask,
         });
-        let haste = self.wanted.arrival == Arrival::AgentGone;
         self.progress = Progress::Asking {
             asked: 1,
-            next: now + pause(1, haste),
-            haste,
+            next: now + pause(1, false),
+            haste: false,
         };
     }
 

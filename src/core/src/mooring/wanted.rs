@@ -56,8 +56,9 @@ pub enum Arrival {
     Planned,
     /// It is taken over: whoever had it has been asked for on the wire already, and clients wait.
     TakenOver,
-    /// It is taken over from a node whose agent has ended: that one's kernel answers for a moment at most, unless the address is
-    /// on an uplink.
+    /// It is taken over from a node whose agent has ended: that one's kernel answers for a moment at most, or, if the address is on
+    /// an uplink, for as long as it likes, and late while the next agent starts there. A node with one processor was seen not to
+    /// answer for 45 ms then.
     AgentGone,
     /// Another node goes on to answer for it until this one is [ready](super::Moorings::ready).
     Awaited,

@@ -232,7 +232,10 @@ fn what_an_agent_that_ended_had_is_asked_for_again_soon_and_then_less_and_less_o
     bench.words();
     assert!(!held(&bench.run(Duration::from_millis(29))));
     assert_eq!(bench.words(), []);
-    assert!(!held(&bench.run(Duration::from_millis(45))));
+    assert!(
+        !held(&bench.run(Duration::from_millis(400))),
+        "it may be late"
+    );
     assert!(held(&bench.run(Duration::from_millis(1))));
 
     let mut bench = Bench::new(LiveMode::Ipvs);
