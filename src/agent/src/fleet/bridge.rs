@@ -12,7 +12,7 @@ use std::time::Duration;
 use mooring_core::fencing::Request;
 use mooring_core::fleet::{self, News, Output};
 use mooring_core::handover::Passage;
-use mooring_core::liveness::{self, Now, Verdict};
+use mooring_core::liveness::{self, Now, Reason, Verdict};
 use mooring_core::mooring::{Arrival, SURELY_MISSED, Wanted};
 use mooring_core::peer::{Keys, LENGTH, Message, PeerId};
 use mooring_core::succession::{self, Claim};
@@ -366,10 +366,13 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
             succession::News::TakesOver { address, from, .. } => {
                 let missed = self.fleet.silence(from, now).unwrap_or_default();
                 self.toll.detection.observe(missed.as_secs_f64());
-                // Others may have been the first to see it, while this node was still finding out.
+                // Others may have been the first to see it, while this node was still finding out. A kernel that answers is no
+                // dead one's, whatever they mean by it.
                 let judgement = self.fleet.judgement(from);
-                let dead = judgement.is_some_and(|judgement| {
-                    matches!(judgement.verdict, Verdict::Dead | Verdict::Suspected)
+                let dead = judgement.is_some_and(|judgement| match judgement.verdict {
+                    Verdict::Dead => true,
+                    Verdict::Suspected => judgement.reason != Reason::KernelAnswers,
+                    _ => false,
                 });
                 let taken = Taken {
                     from,

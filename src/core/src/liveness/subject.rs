@@ -251,9 +251,10 @@ impl Subject {
         }
         let gone = self.refused || self.judgement.verdict >= Verdict::AgentSilent;
         let had_time = |since: Now| gone || since + WAKING <= now;
-        match suspicion.answered.is_some_and(had_time) {
-            true => (Verdict::AgentSilent, Reason::KernelAnswers),
-            false => (Verdict::Suspected, Reason::BeatsMissing),
+        match suspicion.answered {
+            Some(since) if had_time(since) => (Verdict::AgentSilent, Reason::KernelAnswers),
+            Some(_) => (Verdict::Suspected, Reason::KernelAnswers),
+            None => (Verdict::Suspected, Reason::BeatsMissing),
         }
     }
 }

@@ -169,6 +169,7 @@ fn an_agent_whose_kernel_answers_again_gets_a_moment_to_say_something_unless_it_
             a.refused(B);
         }
         a.answered(B, now);
+        assert_eq!(a.judgement(B).unwrap().reason, Reason::KernelAnswers);
         while a.judgement(B).unwrap().verdict == Verdict::Suspected {
             now += 5 * MS;
             a.tick(now);
