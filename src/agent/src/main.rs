@@ -10,7 +10,7 @@
 //!                                                       └─ api::Berths ─▶ ExternalIP
 //! ```
 //!
-//! Everything that changes has one owner, `agent`, to whom all news comes through one channel; what is on the wire and on the
+//! Everything that changes has one owner, `agent`, to whom all news comes through channels; what is on the wire and on the
 //! links has another one, the thread of `moor`, and what is known of the other agents a third one, that of `fleet`; these two
 //! wait for nobody. Nothing is concluded in this crate: that is
 //! `mooring-core`'s.

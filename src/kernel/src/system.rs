@@ -127,7 +127,6 @@ pub(super) fn set_scheduler(policy: c_int, priority: c_int) -> Result<(), Errno>
     Errno::result(set).map(drop)
 }
 
-/// `ethertype` in host byte order.
 /// Has every block of 128 KiB and more in a mapping of its own. So it is at first, but glibc raises that limit with each of them
 /// that is freed (mallopt(3), `M_MMAP_THRESHOLD`). Other C libraries have no such limit.
 pub(super) fn map_large_blocks() {
@@ -138,6 +137,7 @@ pub(super) fn map_large_blocks() {
     }
 }
 
+/// `ethertype` in host byte order.
 fn link_address(ethertype: u16, link: i32) -> libc::sockaddr_ll {
     libc::sockaddr_ll {
         sll_family: libc::AF_PACKET as libc::sa_family_t,

@@ -127,10 +127,7 @@ impl Succession {
             Verdict::AgentSilent if former.verdict == Verdict::Dead => self.speaks_again(node, now),
             Verdict::Dead | Verdict::AgentSilent => self.gone(node, now),
             Verdict::Alive if self.gone.contains_key(&node) => self.back(node, now),
-            Verdict::Alive if meets => {
-                self.tellings.insert(node, Telling::begin(now));
-                self.tell(now)
-            }
+            Verdict::Alive if meets => self.begin_telling(node, now),
             Verdict::Alive | Verdict::Unknown | Verdict::Suspected => Output::default(),
         }
     }
@@ -152,9 +149,14 @@ impl Succession {
     /// believe to have what was taken over from it.
     fn speaks_again(&mut self, node: PeerId, now: Now) -> Output {
         let mut output = self.gone(node, now);
-        self.tellings.insert(node, Telling::begin(now));
-        output.add(self.tell(now));
+        output.add(self.begin_telling(node, now));
         output
+    }
+
+    /// Tells a node, several times from now on, what this one has of what that one may believe to have.
+    fn begin_telling(&mut self, node: PeerId, now: Now) -> Output {
+        self.tellings.insert(node, Telling::begin(now));
+        self.tell(now)
     }
 
     /// Another node, which watches that one, says that it is gone.
