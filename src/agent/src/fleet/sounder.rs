@@ -93,7 +93,8 @@ impl Sounder {
                 match line.socket.receive(&mut buffer) {
                     Ok(Received::Frame(length)) => {
                         let spoke = speaker(&buffer[..length]);
-                        heard.extend(spoke.filter(|(_, mac)| *mac != line.own));
+                        let others = spoke.filter(|spoken| spoken.mac != line.own);
+                        heard.extend(others.map(|spoken| (spoken.address, spoken.mac)));
                     }
                     Ok(Received::Nothing | Received::LinkDown) => return true,
                     Err(_) => return false,

@@ -24,7 +24,7 @@ use carrying_out::log_changes;
 use super::deputy::{Deputy, RENEWAL};
 use super::hull::{self, Hull};
 use super::lookout::Question;
-use super::segments::{Overheard, Segments};
+use super::segments::Segments;
 use super::{Farewell, Moored, Order, SegmentLink, Tally, Told};
 use crate::fleet::{self, Fleet, Held, Reach};
 use crate::mailbox::Mailbox;
@@ -188,9 +188,9 @@ impl<T: FnMut(Told)> Crew<T> {
                 }
                 self.deputy.renew(&mut self.host, now);
             }
-            for Overheard { address, mac } in heard {
-                stirred |= self.moorings.hear(address, mac, now);
-                stirred |= self.witness.hear(address, mac, now);
+            for spoken in heard {
+                stirred |= self.moorings.hear(spoken, now);
+                stirred |= self.witness.hear(spoken.address, spoken.mac, now);
             }
             if stirred {
                 due = rested;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use mooring_core::fleet::DOUBT;
 use mooring_core::mooring::{Sending, Words};
-use mooring_core::wire::answer::{Heard, hear, speaker};
+use mooring_core::wire::answer::{Heard, Spoken, hear, speaker};
 use mooring_core::wire::{Mac, arp, ndp};
 use mooring_kernel::{
     Answering, Ears, Inbox, InterfaceName, MacAddress, More, PacketError, PacketSocket, Responder,
@@ -24,13 +24,6 @@ const TURNS: usize = 8;
 
 /// How long it rests when it cannot even wait: nothing else of the node's runs while it is busy.
 const RELAX: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
-
-/// Somebody else answered or spoke for an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Overheard {
-    pub address: IpAddr,
-    pub mac: Mac,
-}
 
 /// All uplinks that have sockets.
 pub(super) struct Segments {
@@ -173,7 +166,7 @@ impl Segments {
 
     /// Waits until a frame comes, the waker is used or the time is over; answers what is asked. What the waker was used for is
     /// to be looked for next: it is cleared.
-    pub(super) fn listen(&mut self, waker: &Waker, patience: Duration) -> Vec<Overheard> {
+    pub(super) fn listen(&mut self, waker: &Waker, patience: Duration) -> Vec<Spoken> {
         let mut overheard = Vec::new();
         let sockets: Vec<&PacketSocket> = self
             .open
@@ -215,7 +208,7 @@ impl Segments {
         self.open
             .retain(|segment| !dead.contains(&segment.link.index));
         // Another interface of this node is nobody else, even if it is on the same segment.
-        overheard.retain(|heard: &Overheard| self.links.iter().all(|link| link.mac != heard.mac));
+        overheard.retain(|spoken: &Spoken| self.links.iter().all(|link| link.mac != spoken.mac));
         overheard
     }
 
@@ -298,7 +291,7 @@ impl Segment {
         socket: &PacketSocket,
         inbox: &mut Inbox,
         tally: &Tally,
-        overheard: &mut Vec<Overheard>,
+        overheard: &mut Vec<Spoken>,
     ) -> Result<(), PacketError> {
         let mut replies = Vec::new();
         for _ in 0..TURNS {
@@ -318,7 +311,7 @@ impl Segment {
     }
 
     /// What to say to a frame.
-    fn heed(&self, frame: &[u8], tally: &Tally, overheard: &mut Vec<Overheard>) -> Option<Vec<u8>> {
+    fn heed(&self, frame: &[u8], tally: &Tally, overheard: &mut Vec<Spoken>) -> Option<Vec<u8>> {
         let held =
             |address: IpAddr| self.answered.contains(&address) || self.bound.contains(&address);
         match hear(frame, self.link.mac, held) {
@@ -327,12 +320,15 @@ impl Segment {
             }
             Ok(Heard::Claim { address, mac }) => {
                 tally.claims.inc();
-                overheard.push(Overheard { address, mac });
+                overheard.push(Spoken {
+                    address,
+                    mac,
+                    answers: false,
+                });
             }
             // It may be about an address that this node asks for.
             Ok(Heard::Foreign) => {
-                let heard = speaker(frame).filter(|(_, mac)| *mac != self.link.mac);
-                overheard.extend(heard.map(|(address, mac)| Overheard { address, mac }));
+                overheard.extend(speaker(frame).filter(|spoken| spoken.mac != self.link.mac));
             }
             Err(_) => _ = tally.malformed.inc(),
         }

@@ -16,12 +16,12 @@ use std::time::Duration;
 
 use crate::fencing::Permits;
 use crate::proxy_mode::LiveMode;
-use crate::wire::Mac;
+use crate::wire::answer::Spoken;
 
 use super::Now;
 use super::announcements::Purse;
 use super::berth::{Method, berth};
-use super::orders::{Orders, Sending};
+use super::orders::{Orders, Sending, Words};
 use super::progress::{Mooring, Progress};
 use super::standing::Standing;
 use super::wanted::{Arrival, Node, ProxyState, Target, Wanted};
@@ -39,6 +39,8 @@ pub struct Moorings {
     berthed: BTreeMap<IpAddr, Mooring>,
     purse: Purse,
     exposed: Option<String>,
+    /// What nodes whose agents have ended are asked for beside what they had: see [`Arrival::AgentGone`].
+    vouchers: BTreeSet<IpAddr>,
     /// Of Fenced addresses.
     permits: Permits,
 }
@@ -118,10 +120,19 @@ impl Moorings {
         }
     }
 
-    /// Somebody else, `mac`, answered or spoke for an address; tells whether that is of interest.
-    pub fn hear(&mut self, address: IpAddr, mac: Mac, now: Now) -> bool {
-        let mooring = self.berthed.get_mut(&address);
-        mooring.is_some_and(|mooring| mooring.hear(mac, now))
+    /// Somebody else answered or spoke for an address; tells whether that is of interest.
+    pub fn hear(&mut self, spoken: Spoken, now: Now) -> bool {
+        let address = spoken.address;
+        if let Some(mooring) = self.berthed.get_mut(&address) {
+            return mooring.hear(spoken.mac, now);
+        }
+        if !spoken.answers || !self.vouchers.contains(&address) {
+            return false;
+        }
+        let all = self.berthed.values_mut();
+        let vouched = all.filter(|mooring| mooring.voucher() == Some(address));
+        let sooner = vouched.filter_map(|mooring| mooring.vouch(now).then_some(()));
+        sooner.count() > 0
     }
 
     /// This process did not run for that time, so long that others may have taken over what it answers for: it answers for
@@ -214,9 +225,17 @@ impl Moorings {
     /// Goes on as far as it can, and says what has to be done now.
     pub fn tick(&mut self, now: Now) -> Orders {
         let mut orders = Orders::default();
+        let mut last = BTreeSet::new();
+        self.vouchers.clear();
         for mooring in self.berthed.values_mut() {
             mooring.lapse(&self.permits, now);
+            let before = orders.send.len();
             mooring.go_on(&self.proxy, &self.permits, now, &mut orders.send);
+            if let Some(voucher) = mooring.voucher() {
+                self.vouchers.insert(voucher);
+                let asked = orders.send[before..].iter();
+                last.extend(asked.map(|asked| (asked.interface.clone(), voucher)));
+            }
             let address = mooring.wanted.address;
             let onward = mooring.former.map(|former| (address, former));
             orders.onward.extend(onward);
@@ -224,6 +243,13 @@ impl Moorings {
                 mooring.order(berth, &mut orders);
             }
         }
+        orders
+            .send
+            .extend(last.into_iter().map(|(interface, address)| Sending {
+                interface,
+                address,
+                words: Words::Ask,
+            }));
         self.announce(now, &mut orders.send);
         orders
     }

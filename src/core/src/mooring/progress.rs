@@ -20,7 +20,8 @@ const ASKS: u32 = 3;
 const ASK_GAP: Duration = Duration::from_millis(100);
 /// How long answers to the last question are waited for. A node whose cores are all busy was seen to answer 100 ms late.
 const LISTEN: Duration = Duration::from_millis(200);
-/// Both, where there is no time to lose, as nothing of the former holder's answers any more: see [`Arrival::TakenOver`].
+/// Both, where there is no time to lose, as nothing of the former holder's answers any more, or it has answered for something
+/// else: see [`Arrival::TakenOver`] and [`Arrival::AgentGone`].
 const HASTE: Duration = Duration::from_millis(15);
 /// How long it counts that nobody answered, while the service proxy is waited for.
 const SILENCE_LASTS: Duration = Duration::from_secs(10);
@@ -171,6 +172,23 @@ impl Mooring {
             }
         }
         true
+    }
+
+    /// What the node that had it is asked for beside it, while the wire is asked; see [`Arrival::AgentGone`].
+    pub(super) fn voucher(&self) -> Option<IpAddr> {
+        let asking = matches!(self.progress, Progress::Asking { .. });
+        let former = self.former;
+        former.filter(|_| asking && self.wanted.arrival == Arrival::AgentGone)
+    }
+
+    /// That node has answered for it; tells whether an answer for this address is waited for less long now.
+    pub(super) fn vouch(&mut self, now: Now) -> bool {
+        let Progress::Asking { next, .. } = &mut self.progress else {
+            return false;
+        };
+        let sooner = now + HASTE < *next;
+        *next = (*next).min(now + HASTE);
+        sooner
     }
 
     /// Begins anew.

@@ -57,8 +57,10 @@ pub enum Arrival {
     /// It is taken over: whoever had it has been asked for on the wire already, and clients wait.
     TakenOver,
     /// It is taken over from a node whose agent has ended: that one's kernel answers for a moment at most, or, if the address is on
-    /// an uplink, for as long as it likes, and late while the next agent starts there. A node with one processor was seen not to
-    /// answer for 45 ms then.
+    /// an uplink, for as long as it likes, and late while the next agent starts there: a node with one processor was seen not to
+    /// answer for 45 ms then. So each time after the address it is asked for one of that node's own, [`Wanted::former`]. As soon as
+    /// it answers for that, it would have answered for the other one before, as frames are taken in turn; while it does not, it
+    /// is waited for as if [planned](Self::Planned).
     AgentGone,
     /// Another node goes on to answer for it until this one is [ready](super::Moorings::ready).
     Awaited,

@@ -54,18 +54,37 @@ pub fn hear(frame: &[u8], own: Mac, held: impl Fn(IpAddr) -> bool) -> Result<Hea
     }
 }
 
+/// Somebody says that it has an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Spoken {
+    /// Which.
+    pub address: IpAddr,
+    /// Where it says the address is.
+    pub mac: Mac,
+    /// As an answer, as far as that can be told: an ARP reply or a neighbour advertisement, and not an ARP request.
+    pub answers: bool,
+}
+
 /// Who says in `frame` that it has an address, and which: the sender of an ARP packet, be it a reply or a request, or that of a
 /// neighbour advertisement, whoever it is for. A malformed frame says nothing, and an ARP probe is no claim.
 ///
 /// Before an address is taken, nobody may speak for it; when it is watched, one has to.
-pub fn speaker(frame: &[u8]) -> Option<(IpAddr, Mac)> {
+pub fn speaker(frame: &[u8]) -> Option<Spoken> {
     if let Ok(packet) = arp::parse(frame) {
         let says = !packet.sender_ip.is_unspecified();
-        return says.then_some((packet.sender_ip.into(), packet.sender_mac));
+        return says.then(|| Spoken {
+            address: packet.sender_ip.into(),
+            mac: packet.sender_mac,
+            answers: packet.operation == Operation::Reply,
+        });
     }
     let packet = ndp::parse(frame).ok()?;
     let says = packet.message != Message::Solicitation && !packet.target.is_unspecified();
-    says.then(|| (packet.target.into(), packet.speaker()))
+    says.then(|| Spoken {
+        address: packet.target.into(),
+        mac: packet.speaker(),
+        answers: true,
+    })
 }
 
 fn hear_arp(packet: &ArpPacket, own: Mac, held: impl Fn(IpAddr) -> bool) -> Heard {

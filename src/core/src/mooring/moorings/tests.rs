@@ -5,6 +5,7 @@ use crate::ipam::service::{Protocol, ServicePort};
 use crate::kube_proxy::snapshot::ObjectName;
 use crate::mooring::{Hindrance, Path, Programmed, Served, State, Uplink, Words};
 use crate::proxy_mode::LiveMode;
+use crate::wire::Mac;
 
 mod fenced;
 
@@ -131,8 +132,25 @@ impl Bench {
         }
     }
 
+    /// Somebody else answers for an address.
+    fn hear(&mut self, text: &str) -> bool {
+        let spoken = Spoken {
+            address: address(text),
+            mac: OTHER,
+            answers: true,
+        };
+        self.moorings.hear(spoken, self.now)
+    }
+
     fn state(&self) -> State {
         self.moorings.standings(self.now).next().unwrap().state
+    }
+
+    /// What the wire was asked for.
+    fn asked(&mut self) -> Vec<String> {
+        let said = std::mem::take(&mut self.said).into_iter();
+        let asked = said.filter(|(_, _, words)| *words == Words::Ask);
+        asked.map(|(_, address, _)| address.to_string()).collect()
     }
 
     fn words(&mut self) -> Vec<Words> {
@@ -228,7 +246,7 @@ fn what_an_agent_that_ended_had_is_asked_for_again_soon_and_then_less_and_less_o
     bench.moorings.want([gone.clone()], bench.now);
     bench.tick();
     // The kernel of the other node answers for a moment.
-    bench.moorings.hear(address(ADDRESS), OTHER, bench.now);
+    bench.hear(ADDRESS);
     bench.words();
     assert!(!held(&bench.run(Duration::from_millis(29))));
     assert_eq!(bench.words(), []);
@@ -247,10 +265,82 @@ fn what_an_agent_that_ended_had_is_asked_for_again_soon_and_then_less_and_less_o
         assert!(!held(&bench.run(Duration::from_millis(1))));
         if bench.words().contains(&Words::Ask) {
             asked.push(bench.now);
-            bench.moorings.hear(address(ADDRESS), OTHER, bench.now);
+            bench.hear(ADDRESS);
         }
     }
     assert!(asked.len() < 12, "{asked:?}");
+}
+
+#[test]
+fn the_silence_of_a_node_that_answers_for_its_own_address_is_sure() {
+    const FORMER: &str = "10.77.0.12";
+    let ms = Duration::from_millis;
+    let gone = Wanted {
+        arrival: Arrival::AgentGone,
+        former: Some(address(FORMER)),
+        ..wanted(ADDRESS)
+    };
+    let also = Wanted {
+        address: address("10.77.0.201"),
+        ..gone.clone()
+    };
+    let mut bench = Bench::new(LiveMode::Ipvs);
+    bench
+        .moorings
+        .program(programmed(&[ADDRESS, "10.77.0.201"]));
+    bench.moorings.want([gone.clone(), also], bench.now);
+    // It takes the question for its own address last, and is asked for it once.
+    for _ in 0..3 {
+        bench.tick();
+        assert_eq!(bench.asked(), [ADDRESS, "10.77.0.201", FORMER]);
+        assert!(bench.hear(FORMER), "it is waited for less long now");
+        bench.now += ms(5);
+        assert!(!bench.hear(FORMER), "once is enough");
+        assert!(!held(&bench.tick()));
+        assert_eq!(bench.asked(), [""; 0]);
+        bench.now += ms(10);
+    }
+    assert_eq!(bench.tick().answer["eth0"].len(), 2);
+    assert!(!bench.hear(FORMER), "nothing is asked for any more");
+
+    // It is busy: each question that it has not answered takes as long as any.
+    let mut bench = Bench::new(LiveMode::Ipvs);
+    bench.moorings.program(programmed(&[ADDRESS]));
+    bench.moorings.want([gone.clone()], bench.now);
+    bench.tick();
+    let claim = Spoken {
+        address: address(FORMER),
+        mac: OTHER,
+        answers: false,
+    };
+    assert!(
+        !bench.moorings.hear(claim, bench.now),
+        "a question of its own answers none"
+    );
+    assert!(!held(&bench.run(ms(99))));
+    assert_eq!(bench.asked(), [ADDRESS, FORMER]);
+    bench.run(ms(1));
+    assert_eq!(bench.asked(), [ADDRESS, FORMER]);
+    assert!(bench.hear(FORMER));
+    assert!(!held(&bench.run(ms(15))));
+    assert_eq!(bench.asked(), [ADDRESS, FORMER]);
+    assert!(!held(&bench.run(ms(199))));
+    assert!(held(&bench.run(ms(1))));
+
+    // It answers for both.
+    let mut bench = Bench::new(LiveMode::Iptables);
+    bench.moorings.program(programmed(&[ADDRESS]));
+    bench.moorings.want([gone], bench.now);
+    let mut answers = 0;
+    for _ in 0..2_000 {
+        assert!(!held(&bench.run(ms(1))));
+        if !bench.asked().is_empty() {
+            answers += 1;
+            bench.hear(ADDRESS);
+            bench.hear(FORMER);
+        }
+    }
+    assert!(answers > 4, "{answers}");
 }
 
 #[test]
@@ -313,7 +403,7 @@ fn after_a_pause_the_wire_is_asked_before_anything_is_answered() {
         assert!(held(&bench.run(ms(1))), "{mode}");
         bench.moorings.doubt(missed, bench.now);
         bench.tick();
-        bench.moorings.hear(address(ADDRESS), OTHER, bench.now);
+        bench.hear(ADDRESS);
         assert!(!held(&bench.run(ms(100))), "{mode}");
     }
 }
@@ -325,11 +415,11 @@ fn an_address_that_somebody_answers_for_is_not_taken() {
     bench.want(&[ADDRESS]);
     bench.tick();
     for _ in 0..30 {
-        bench.moorings.hear(address(ADDRESS), OTHER, bench.now);
+        bench.hear(ADDRESS);
         assert!(!held(&bench.run(Duration::from_millis(600))));
         assert!(!bench.words().contains(&Words::Announce));
     }
-    bench.moorings.hear(address(ADDRESS), OTHER, bench.now);
+    bench.hear(ADDRESS);
     assert_eq!(bench.state(), State::Elsewhere { mac: OTHER });
     bench.run(Duration::from_millis(900));
     assert_eq!(bench.words(), [], "it is asked for less often by now");
@@ -572,7 +662,7 @@ fn a_foreign_claim_is_answered_once_in_ten_seconds_and_reported_for_a_minute() {
     bench.words();
     let begin = bench.now;
     for _ in 0..50 {
-        bench.moorings.hear(address(ADDRESS), OTHER, bench.now);
+        bench.hear(ADDRESS);
         bench.tick();
         bench.now += Duration::from_millis(100);
     }

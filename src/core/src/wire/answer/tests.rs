@@ -18,8 +18,8 @@ fn vips(address: IpAddr) -> bool {
 /// Who says that it has the address.
 fn answers(frame: &[u8], asked: IpAddr) -> Option<Mac> {
     speaker(frame)
-        .filter(|(address, _)| *address == asked)
-        .map(|(_, mac)| mac)
+        .filter(|spoken| spoken.address == asked)
+        .map(|spoken| spoken.mac)
 }
 
 fn question(address: impl Into<IpAddr>, from: Mac, reply: &str) -> Heard {
