@@ -29,7 +29,9 @@ pub struct FakeHost {
     nft: Option<BTreeMap<NftTable, BTreeSet<String>>>,
     legacy: BTreeMap<IpFamily, BTreeSet<String>>,
     by_nftables: BTreeSet<ServiceTarget>,
+    /// By iptables-nft, and by legacy iptables.
     by_iptables: BTreeSet<ServiceTarget>,
+    by_legacy: BTreeSet<ServiceTarget>,
     /// kube-proxy's, where it made one.
     ip_sets: BTreeMap<IpFamily, BTreeSet<ServiceTarget>>,
     port_filter: PortFilter,
@@ -84,6 +86,7 @@ impl FakeHost {
             ]),
             by_nftables: BTreeSet::new(),
             by_iptables: BTreeSet::new(),
+            by_legacy: BTreeSet::new(),
             ip_sets: BTreeMap::new(),
             port_filter: PortFilter::default(),
             onward: Onward::default(),
@@ -272,6 +275,12 @@ impl FakeHost {
         self.by_iptables.insert(target);
     }
 
+    /// Adds a port of a Service as kube-proxy does in mode `iptables` by legacy iptables, with its table.
+    pub fn add_legacy_target(&mut self, target: ServiceTarget) {
+        self.add_legacy_table(target.family(), "nat");
+        self.by_legacy.insert(target);
+    }
+
     /// Takes the rule for a port of a Service out of kube-proxy's chain.
     pub fn remove_iptables_target(&mut self, target: &ServiceTarget) {
         self.by_iptables.remove(target);
@@ -286,6 +295,7 @@ impl FakeHost {
     /// Makes this a kernel without legacy iptables, as newer ones are.
     pub fn take_legacy_tables_away(&mut self) {
         self.legacy.clear();
+        self.by_legacy.clear();
     }
 
     fn key(&self, sysctl: &Sysctl) -> Result<(u32, ArpSetting), SysctlError> {
@@ -467,13 +477,16 @@ impl Host for FakeHost {
         &self,
         family: IpFamily,
     ) -> Result<Facility<Vec<ServiceTarget>>, ReadError> {
-        let targets = of_family(&self.by_iptables, family);
         let legacy = self.legacy.get(&family);
         let legacy_nat = legacy.is_some_and(|names| names.contains("nat"));
-        if self.nft.is_none() || targets.is_empty() && legacy_nat {
+        if self.nft.is_none() && !legacy_nat {
             return Ok(Facility::Absent);
         }
-        Ok(Facility::Present(targets))
+        let mut targets = self.by_iptables.clone();
+        if legacy_nat {
+            targets.extend(&self.by_legacy);
+        }
+        Ok(Facility::Present(of_family(&targets, family)))
     }
 
     fn ipset_targets(

@@ -117,8 +117,9 @@ pub trait Host {
     /// all traffic to one port of one address to a chain of a Service, ClusterIPs included. Rules with other conditions
     /// are passed over, and a port whose Service has no endpoint is not there.
     ///
-    /// Only iptables-nft can be read. [`Facility::Absent`] means, besides a kernel without nftables, that the chain has no
-    /// rule there while the table `nat` of legacy iptables is in use: kube-proxy may then have programmed everything.
+    /// Those of iptables-nft, and those of legacy iptables where its table `nat` is in use; reading these takes CAP_NET_ADMIN:
+    /// without, [`ReadError::Refused`] with EPERM (`do_ipt_get_ctl`). [`Facility::Absent`] is a kernel without nftables where that
+    /// table is not in use.
     fn iptables_targets(&self, family: IpFamily)
     -> Result<Facility<Vec<ServiceTarget>>, ReadError>;
 

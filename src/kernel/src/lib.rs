@@ -37,7 +37,7 @@ mod service_target;
 mod sysctl;
 #[expect(
     unsafe_code,
-    reason = "nix has no safe call for sockaddr_ll with a protocol, for options of packet sockets, nor for schedulers"
+    reason = "nix has no safe call for sockaddr_ll with a protocol, for options of packet sockets and of legacy iptables, nor for schedulers"
 )]
 mod system;
 mod write_error;

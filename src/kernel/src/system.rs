@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use nix::errno::Errno;
 use nix::libc;
 
-use crate::{GroupChange, MacAddress};
+use crate::{GroupChange, IpFamily, MacAddress};
 
 /// Binds to a link; `ethertype` in host byte order.
 pub(super) fn bind(socket: BorrowedFd<'_>, ethertype: u16, link: i32) -> Result<(), Errno> {
@@ -104,6 +104,49 @@ pub(super) fn statistics(socket: BorrowedFd<'_>) -> Result<(u32, u32), Errno> {
     };
     Errno::result(read)?;
     Ok((counts.tp_packets, counts.tp_drops))
+}
+
+/// What legacy iptables tells of a table, of the one whose name `value` begins with.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum OfTable {
+    /// `ipt_getinfo`, `ip6t_getinfo`.
+    Info,
+    /// `ipt_get_entries`, `ip6t_get_entries`, and the entries.
+    Entries,
+}
+
+/// Reads what legacy iptables tells of a table, through any socket of the family (linux/netfilter_ipv4/ip_tables.h,
+/// linux/netfilter_ipv6/ip6_tables.h). `value` has to be as long as the answer, exactly; it takes CAP_NET_ADMIN.
+pub(super) fn read_table(
+    socket: BorrowedFd<'_>,
+    family: IpFamily,
+    what: OfTable,
+    value: &mut [u8],
+) -> Result<(), Errno> {
+    /// `IPT_BASE_CTL` and `IP6T_BASE_CTL`.
+    const BASE: c_int = 64;
+    let level = match family {
+        IpFamily::V4 => libc::SOL_IP,
+        IpFamily::V6 => libc::SOL_IPV6,
+    };
+    let name = match what {
+        OfTable::Info => BASE,
+        OfTable::Entries => BASE + 1,
+    };
+    let mut length = libc::socklen_t::try_from(value.len()).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: `value` lives across the call and has room for `length` bytes, the most that the kernel writes. What it reads there
+    // for these two options, a name and a number, holds no pointer, and any bytes make a valid slice of bytes. `socket` is open for
+    // as long as it is borrowed.
+    let read = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            value.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    Errno::result(read).map(drop)
 }
 
 /// Has the calling thread scheduled by `policy` with `priority` from now on.

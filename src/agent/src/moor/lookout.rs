@@ -105,10 +105,7 @@ pub(super) fn read(host: &dyn Host, question: &Question) -> Programmed {
         LiveMode::Ipvs => one(masqueraded(host, ipvs()), "IPVS"),
         LiveMode::KubeRouter => one(ipvs(), "IPVS"),
         LiveMode::Nftables => one(nftables(), "nftables"),
-        LiveMode::Iptables => match iptables() {
-            Ok(Facility::Absent) => Programmed::Hidden("in tables of legacy iptables".to_owned()),
-            found => one(found, "iptables"),
-        },
+        LiveMode::Iptables => one(iptables(), "iptables"),
         LiveMode::AntreaProxyAll => antrea(host, wanted),
         LiveMode::Ebpf => Programmed::Hidden("in eBPF programs".to_owned()),
         // Whatever forwards it, forwards it.

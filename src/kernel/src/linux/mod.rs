@@ -1,6 +1,7 @@
 mod address;
 mod address_write;
 mod change;
+mod conditions;
 mod ip_set;
 mod ipvs;
 mod legacy;

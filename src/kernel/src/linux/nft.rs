@@ -1,4 +1,4 @@
-mod compat;
+pub(super) mod compat;
 pub(super) mod element;
 pub(super) mod numbers;
 mod register;

@@ -39,8 +39,7 @@ pub(super) fn nftables(family: IpFamily) -> Result<Facility<Vec<ServiceTarget>>,
     })
 }
 
-/// Legacy iptables gives its rules only through `getsockopt`, by pointers that take `unsafe` code: where the chain has no
-/// rule in nftables and legacy iptables is in use, nothing can be said.
+/// Of iptables-nft, and of legacy iptables where that is in use. Packets go through the rules of both.
 pub(super) fn iptables(
     proc: &Path,
     family: IpFamily,
@@ -54,13 +53,20 @@ pub(super) fn iptables(
         &chain,
         |kind, payload| (kind == NFT_MSG_NEWRULE).then(|| rule::target(payload, family)),
     );
-    let Facility::Present(rules) = or_nothing(listed)? else {
-        return Ok(Facility::Absent);
+    let by_nft = match or_nothing(listed)? {
+        Facility::Absent => None,
+        Facility::Present(rules) => Some(rules.into_iter().flatten()),
     };
-    if rules.is_empty() && legacy_nat(proc, family)? {
+    let by_legacy = match legacy_nat(proc, family)? {
+        false => None,
+        true => Some(legacy::targets(family)?),
+    };
+    if by_nft.is_none() && by_legacy.is_none() {
         return Ok(Facility::Absent);
     }
-    Ok(Facility::Present(sorted(rules.into_iter().flatten())))
+    let all = by_nft.into_iter().flatten();
+    let all = all.chain(by_legacy.into_iter().flatten());
+    Ok(Facility::Present(sorted(all)))
 }
 
 pub(super) fn ipset(

@@ -4,7 +4,7 @@ mod ip_set;
 
 use mooring_kernel::{Facility, IpFamily, IpvsProtocol, ReadError, ServiceTarget};
 
-use crate::world::{World, both, real};
+use crate::world::{Iptables, World, both, real};
 
 const FAMILIES: [IpFamily; 2] = [IpFamily::V4, IpFamily::V6];
 
@@ -82,22 +82,35 @@ fn what_kube_proxy_takes_by_nftables_is_listed_in_order_until_it_is_taken_out() 
     });
 }
 
-#[test]
-fn what_kube_proxy_takes_by_iptables_nft_is_listed_in_order_whatever_its_chain_is_called() {
-    both("iptables-targets", |world| {
-        for family in FAMILIES {
-            let targets = some_of(family);
-            let backwards: Vec<_> = targets.iter().rev().copied().collect();
-            for chain in ["KUBE-EXT-", "KUBE-SVC-", "KUBE-FW-", "KUBE-XLB-"] {
-                if !world.add_iptables_targets(family, chain, &backwards) {
-                    return;
-                }
-                let host = world.host();
-                let listed = Ok(Facility::Present(targets.clone()));
-                assert_eq!(host.iptables_targets(family), listed, "{chain}");
-                assert_eq!(host.nftables_targets(family), nothing());
+fn are_listed_in_order_whatever_the_chain_is_called(world: &mut World, iptables: Iptables) {
+    for family in FAMILIES {
+        let targets = some_of(family);
+        let backwards: Vec<_> = targets.iter().rev().copied().collect();
+        for chain in ["KUBE-EXT-", "KUBE-SVC-", "KUBE-FW-", "KUBE-XLB-"] {
+            if !world.add_iptables_targets(iptables, family, chain, &backwards) {
+                return;
+            }
+            let host = world.host();
+            let listed = Ok(Facility::Present(targets.clone()));
+            assert_eq!(host.iptables_targets(family), listed, "{chain}");
+            if has_nft(world) {
+                assert_eq!(world.host().nftables_targets(family), nothing());
             }
         }
+    }
+}
+
+#[test]
+fn what_kube_proxy_takes_by_iptables_nft_is_listed() {
+    both("iptables-targets", |world| {
+        are_listed_in_order_whatever_the_chain_is_called(world, Iptables::Nft);
+    });
+}
+
+#[test]
+fn what_kube_proxy_takes_by_legacy_iptables_is_listed() {
+    both("legacy-targets", |world| {
+        are_listed_in_order_whatever_the_chain_is_called(world, Iptables::Legacy);
     });
 }
 
@@ -157,18 +170,22 @@ fn rules_with_other_conditions_are_passed_over() {
             (IpFamily::V4, "10.9.0.2", "10.9.0.0/24"),
             (IpFamily::V6, "fd00::2", "fd00::/64"),
         ] {
-            if !world.restore_iptables(family, &rules(address, net)) {
-                return;
+            for iptables in Iptables::BOTH {
+                if !world.restore_iptables(iptables, family, &rules(address, net)) {
+                    continue;
+                }
+                let kept = vec![target(address, IpvsProtocol::Tcp, 80)];
+                let listed = Ok(Facility::Present(kept));
+                assert_eq!(world.host().iptables_targets(family), listed);
+                world.restore_iptables(iptables, family, &[]);
+                assert_eq!(world.host().iptables_targets(family), nothing());
             }
-            let kept = vec![target(address, IpvsProtocol::Tcp, 80)];
-            let listed = Ok(Facility::Present(kept));
-            assert_eq!(world.host().iptables_targets(family), listed);
         }
     });
 }
 
 #[test]
-fn where_legacy_iptables_translates_addresses_nothing_can_be_said_without_rules_in_nftables() {
+fn what_legacy_iptables_takes_counts_beside_what_iptables_nft_takes() {
     both("targets-legacy", |world| {
         for family in FAMILIES {
             if !has_nft(world) || !world.add_legacy_table(family, "filter") {
@@ -176,14 +193,23 @@ fn where_legacy_iptables_translates_addresses_nothing_can_be_said_without_rules_
             }
             assert_eq!(world.host().iptables_targets(family), nothing());
             world.add_legacy_table(family, "nat");
-            let absent = Ok(Facility::Absent);
-            assert_eq!(world.host().iptables_targets(family), absent);
+            assert_eq!(world.host().iptables_targets(family), nothing());
             let targets = some_of(family);
-            if !world.add_iptables_targets(family, "KUBE-EXT-", &targets) {
-                return;
+            let parts = [(Iptables::Legacy, 0..2), (Iptables::Nft, 1..targets.len())];
+            for (iptables, part) in parts {
+                let until = part.end;
+                if !world.add_iptables_targets(iptables, family, "KUBE-EXT-", &targets[part]) {
+                    return;
+                }
+                let listed = Ok(Facility::Present(targets[..until].to_vec()));
+                assert_eq!(world.host().iptables_targets(family), listed);
             }
-            let listed = Ok(Facility::Present(targets));
-            assert_eq!(world.host().iptables_targets(family), listed);
+        }
+        if let World::Fake(host) = world {
+            host.take_nft_away();
+            let host = world.host();
+            let listed = Ok(Facility::Present(some_of(IpFamily::V4)[..2].to_vec()));
+            assert_eq!(host.iptables_targets(IpFamily::V4), listed);
         }
     });
 }
@@ -204,7 +230,7 @@ fn ten_thousand_services_are_read_whole() {
         if !world.add_nftables_targets(family, &many(1)) {
             return;
         }
-        if !world.add_iptables_targets(family, "KUBE-EXT-", &many(2)) {
+        if !world.add_iptables_targets(Iptables::Nft, family, "KUBE-EXT-", &many(2)) {
             return;
         }
         let host = world.host();
@@ -212,5 +238,9 @@ fn ten_thousand_services_are_read_whole() {
         assert!(host.nftables_targets(family) == listed);
         let listed = Ok(Facility::Present(many(2)));
         assert!(host.iptables_targets(family) == listed);
+        if world.add_iptables_targets(Iptables::Legacy, family, "KUBE-EXT-", &many(3)) {
+            let listed = Ok(Facility::Present([many(2), many(3)].concat()));
+            assert!(world.host().iptables_targets(family) == listed);
+        }
     });
 }

@@ -24,6 +24,13 @@ pub(crate) enum World {
     Linux(LinuxHost),
 }
 
+/// What keeps the rules of iptables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Iptables {
+    Nft,
+    Legacy,
+}
+
 /// Tells `story` to both. Each has a thread of its own, since a namespace belongs to a thread. Without root only the
 /// model is asked, and the reason is printed.
 pub(crate) fn both(story_name: &str, story: fn(&mut World)) {
@@ -47,6 +54,12 @@ pub(crate) fn real(story_name: &str, story: fn(&mut World)) {
     if let Err(panic) = told {
         std::panic::resume_unwind(panic);
     }
+}
+
+// === impl Iptables ===
+
+impl Iptables {
+    pub(crate) const BOTH: [Self; 2] = [Self::Nft, Self::Legacy];
 }
 
 // === impl World ===
@@ -443,17 +456,21 @@ impl World {
         }
     }
 
-    /// Has ports of Services be there as kube-proxy makes them in mode `iptables` by iptables-nft, all of one family, each
-    /// in the words of kube-proxy and with a jump to a chain whose name begins with `chain`.
+    /// Has ports of Services be there as kube-proxy makes them in mode `iptables`, all of one family, each in the words of
+    /// kube-proxy and with a jump to a chain whose name begins with `chain`.
     pub(crate) fn add_iptables_targets(
         &mut self,
+        iptables: Iptables,
         family: IpFamily,
         chain: &str,
         targets: &[ServiceTarget],
     ) -> bool {
         if let Self::Fake(host) = self {
             for target in targets {
-                host.add_iptables_target(*target);
+                match iptables {
+                    Iptables::Nft => host.add_iptables_target(*target),
+                    Iptables::Legacy => host.add_legacy_target(*target),
+                }
             }
             return true;
         }
@@ -465,18 +482,37 @@ impl World {
                  -m {name} -p {name} -d {ip} --dport {port} -j {chain}A"
             ));
         }
-        self.restore_iptables(family, &lines)
+        self.restore_iptables(iptables, family, &lines)
     }
 
-    /// Lines for `iptables-restore` about the table `nat`, whose chain KUBE-SERVICES is emptied first.
-    pub(crate) fn restore_iptables(&mut self, family: IpFamily, lines: &[String]) -> bool {
-        let program = match family {
-            IpFamily::V4 => "iptables-nft-restore",
-            IpFamily::V6 => "ip6tables-nft-restore",
-        };
+    /// Lines for `iptables-restore` about the table `nat`, whose chain KUBE-SERVICES is emptied first. A kernel without what it
+    /// takes is left alone, and the reason is printed.
+    pub(crate) fn restore_iptables(
+        &mut self,
+        iptables: Iptables,
+        family: IpFamily,
+        lines: &[String],
+    ) -> bool {
         let lines = lines.join("\n");
         let text = format!("*nat\n:KUBE-SERVICES - [0:0]\n{lines}\nCOMMIT\n");
-        self.without_nft(feed(program, &["--noflush"], &text))
+        let program = match (iptables, family) {
+            (Iptables::Nft, IpFamily::V4) => "iptables-nft-restore",
+            (Iptables::Nft, IpFamily::V6) => "ip6tables-nft-restore",
+            (Iptables::Legacy, IpFamily::V4) => "iptables-legacy-restore",
+            (Iptables::Legacy, IpFamily::V6) => "ip6tables-legacy-restore",
+        };
+        let outcome = feed(program, &["--noflush"], &text);
+        match iptables {
+            Iptables::Nft => self.without_nft(outcome),
+            Iptables::Legacy if !has_legacy(family) => {
+                skip("this kernel has no legacy iptables");
+                false
+            }
+            Iptables::Legacy => {
+                outcome.expect(program);
+                true
+            }
+        }
     }
 
     /// Whether it could be done: a complaint is a failure unless the kernel is one without nftables.
@@ -539,14 +575,14 @@ impl World {
         match self {
             Self::Fake(host) => host.add_legacy_table(family, name),
             Self::Linux(_) => {
-                let (program, file) = match family {
-                    IpFamily::V4 => ("iptables-legacy", "ip_tables_names"),
-                    IpFamily::V6 => ("ip6tables-legacy", "ip6_tables_names"),
-                };
-                if !Path::new("/proc/thread-self/net").join(file).exists() {
+                if !has_legacy(family) {
                     skip("this kernel has no legacy iptables");
                     return false;
                 }
+                let program = match family {
+                    IpFamily::V4 => "iptables-legacy",
+                    IpFamily::V6 => "ip6tables-legacy",
+                };
                 run(program, &["-t", name, "-n", "-L"]);
             }
         }
@@ -564,6 +600,15 @@ impl World {
             }
         }
     }
+}
+
+/// Whether the kernel has legacy iptables, once it was asked for.
+fn has_legacy(family: IpFamily) -> bool {
+    let file = match family {
+        IpFamily::V4 => "ip_tables_names",
+        IpFamily::V6 => "ip6_tables_names",
+    };
+    Path::new("/proc/thread-self/net").join(file).exists()
 }
 
 /// A key of kube-proxy's map, in the words of nft(8).

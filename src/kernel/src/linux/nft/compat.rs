@@ -1,42 +1,30 @@
-//! Matches of iptables that have no expression of nftables: a name, and the structure that the old interface had.
-
-use std::net::IpAddr;
+//! Matches of iptables that have no expression of nftables: a name, and the structure that the old interface has.
 
 use super::rule::fields;
-use crate::IpvsProtocol;
+use crate::linux::conditions::Condition;
 use crate::linux::link::until_zero;
 
 const MATCH_NAME: u16 = 1;
 const MATCH_INFO: u16 = 3;
 const EVERY_PORT: (u16, u16) = (0, u16::MAX);
 
-/// What a packet has to be for a rule to hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Condition {
-    /// Anything: the match says something to people only.
-    Always,
-    /// To this address.
-    Destination(IpAddr),
-    /// Of this transport.
-    Protocol(IpvsProtocol),
-    /// To this port.
-    Port(u16),
-    /// Something else.
-    NotUnderstood,
-}
-
-/// What a match asks for. Its structure is in the byte order of the machine and padded.
+/// What a match of nftables asks for.
 pub(super) fn condition(data: &[u8]) -> Result<Condition, String> {
     let [name, info] = fields(data, [MATCH_NAME, MATCH_INFO])?;
-    let info = info.unwrap_or_default();
-    let understood = match until_zero(name.ok_or("a match has no name")?) {
+    let name = until_zero(name.ok_or("a match has no name")?);
+    Ok(named(name, info.unwrap_or_default()))
+}
+
+/// What the match of a name asks for. Its structure is in the byte order of the machine and padded.
+pub(in crate::linux) fn named(name: &[u8], info: &[u8]) -> Condition {
+    let understood = match name {
         b"comment" => Some(Condition::Always),
         b"tcp" => tcp(info),
         b"udp" => udp(info),
         b"sctp" => sctp(info),
         _ => None,
     };
-    Ok(understood.unwrap_or(Condition::NotUnderstood))
+    understood.unwrap_or(Condition::NotUnderstood)
 }
 
 /// `xt_tcp`: ranges of source and destination ports, option, mask and value of the flags, inversions.

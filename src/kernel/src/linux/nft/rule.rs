@@ -1,10 +1,8 @@
 //! Rules of iptables-nft, as far as kube-proxy writes them into KUBE-SERVICES. A rule is a list of expressions that load
 //! a part of the packet into a register, compare it, and at the end jump.
 
-use std::net::IpAddr;
-
 use super::HEADER;
-use super::compat::{self, Condition};
+use super::compat;
 use super::numbers::{
     BITWISE_DREG, BITWISE_LEN, BITWISE_MASK, BITWISE_SREG, BITWISE_XOR, CMP_DATA, CMP_OP, CMP_SREG,
     DATA_VALUE, DATA_VERDICT, EXPR_DATA, EXPR_NAME, IMMEDIATE_DATA, LIST_ELEM, META_DREG, META_KEY,
@@ -13,24 +11,17 @@ use super::numbers::{
 };
 use super::register::{Part, Registers};
 use crate::attributes::each;
+use crate::linux::conditions::{Condition, Conditions, is_of_service};
 use crate::linux::link::until_zero;
 use crate::{IpFamily, IpvsProtocol, ServiceTarget};
-
-/// Where traffic to a Service is handled: since 1.24 external addresses in EXT, before in FW, and in XLB where only local
-/// endpoints count.
-const CHAINS: [&[u8]; 4] = [b"KUBE-SVC-", b"KUBE-EXT-", b"KUBE-FW-", b"KUBE-XLB-"];
 
 /// What a rule says, as far as it was read.
 struct Reader {
     family: IpFamily,
     registers: Registers,
-    ip: Option<IpAddr>,
-    protocol: Option<IpvsProtocol>,
-    port: Option<u16>,
+    conditions: Conditions,
     /// It ends in a chain of a Service.
     jumps: bool,
-    /// It has a condition that is not understood.
-    unclear: bool,
 }
 
 /// What a rule takes to a Service; none if it does something else, or only under conditions that are not understood.
@@ -44,11 +35,8 @@ pub(in crate::linux) fn target(
     let mut reader = Reader {
         family,
         registers: Registers::default(),
-        ip: None,
-        protocol: None,
-        port: None,
+        conditions: Conditions::default(),
         jumps: false,
-        unclear: false,
     };
     each(attributes, |kind, expressions| {
         if kind != RULE_EXPRESSIONS {
@@ -66,14 +54,7 @@ pub(in crate::linux) fn target(
 
 impl Reader {
     fn target(self) -> Option<ServiceTarget> {
-        if self.unclear || !self.jumps {
-            return None;
-        }
-        Some(ServiceTarget {
-            ip: self.ip?,
-            protocol: self.protocol?,
-            port: self.port?,
-        })
+        self.conditions.target().filter(|_| self.jumps)
     }
 
     fn expression(&mut self, expression: &[u8]) -> Result<(), String> {
@@ -85,14 +66,13 @@ impl Reader {
             b"bitwise" => self.bitwise(data),
             b"cmp" => self.compare(data),
             b"match" => {
-                let condition = compat::condition(data)?;
-                self.condition(condition);
+                self.conditions.add(compat::condition(data)?);
                 Ok(())
             }
             b"immediate" => self.verdict(data),
             b"counter" => Ok(()),
             _ => {
-                self.unclear = true;
+                self.conditions.add(Condition::NotUnderstood);
                 Ok(())
             }
         }
@@ -112,7 +92,7 @@ impl Reader {
         let [register, key] = fields(data, [META_DREG, META_KEY])?;
         let Some(register) = register else {
             // It sets something instead.
-            self.unclear = true;
+            self.conditions.add(Condition::NotUnderstood);
             return Ok(());
         };
         let part = match number(key)? {
@@ -168,19 +148,8 @@ impl Reader {
             }
             _ => Condition::NotUnderstood,
         };
-        self.condition(condition);
+        self.conditions.add(condition);
         Ok(())
-    }
-
-    fn condition(&mut self, condition: Condition) {
-        let clear = match condition {
-            Condition::Always => true,
-            Condition::Destination(ip) => agree(&mut self.ip, ip),
-            Condition::Protocol(protocol) => agree(&mut self.protocol, protocol),
-            Condition::Port(port) => agree(&mut self.port, port),
-            Condition::NotUnderstood => false,
-        };
-        self.unclear |= !clear;
     }
 
     fn verdict(&mut self, data: &[u8]) -> Result<(), String> {
@@ -189,22 +158,14 @@ impl Reader {
         let [code, chain] = fields(verdict.unwrap_or_default(), [VERDICT_CODE, VERDICT_CHAIN])?;
         let Some(code) = code else {
             // It fills a register instead.
-            self.unclear = true;
+            self.conditions.add(Condition::NotUnderstood);
             return Ok(());
         };
         let code = number(Some(code))?.cast_signed();
         let chain = chain.unwrap_or_default();
-        self.jumps = matches!(code, NFT_JUMP | NFT_GOTO)
-            && CHAINS.iter().any(|prefix| chain.starts_with(prefix));
+        self.jumps = matches!(code, NFT_JUMP | NFT_GOTO) && is_of_service(chain);
         Ok(())
     }
-}
-
-/// Whether nothing else was said before.
-fn agree<T: PartialEq>(said: &mut Option<T>, now: T) -> bool {
-    let agree = said.as_ref().is_none_or(|before| *before == now);
-    *said = Some(now);
-    agree
 }
 
 /// The values of the attributes of these kinds.
