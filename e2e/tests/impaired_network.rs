@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use failover::{Pace, Scene, Trial, on_a_bed};
 use moored::{POOL, Tale, tell_all};
+use mooring::NAMESPACE;
 use serde_json::json;
 use testbed::protocol::Request;
 use testbed::watcher::Story;
@@ -127,7 +128,8 @@ fn split(scene: &Scene<'_>) {
     scene.mooring.wait_until_settled(scene.site);
 }
 
-/// The side without the API server falls silent before the other one speaks, and nobody is ever answered twice.
+/// The side without the API server falls silent before the other one speaks, and nobody is ever answered twice. When nobody has the
+/// addresses any more, their Leases go.
 fn split_fenced(scene: &Scene<'_>) {
     let pool = format!("externalippool/{POOL}");
     let fenced = json!({"spec": {"ownership": "Fenced"}});
@@ -165,6 +167,21 @@ fn split_fenced(scene: &Scene<'_>) {
         }
     }
     scene.mooring.wait_until_settled(scene.site);
+
+    assert_eq!(fenced_leases(scene).len(), scene.site.addresses.len());
+    scene.site.withdraw();
+    let gone = "no Lease is left of addresses that nobody has";
+    scene.mooring.wait_at_most(FENCED, gone, || {
+        fenced_leases(scene).is_empty().then_some(())
+    });
+}
+
+/// The names of the Leases of addresses.
+fn fenced_leases(scene: &Scene<'_>) -> Vec<String> {
+    let leases = scene.mooring.get(&["-n", NAMESPACE, "leases"]);
+    let all = leases["items"].as_array().into_iter().flatten();
+    let names = all.map(|lease| lease["metadata"]["name"].as_str().unwrap().to_owned());
+    names.filter(|name| name.starts_with("fenced-")).collect()
 }
 
 // === impl Scene ===

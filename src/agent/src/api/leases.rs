@@ -2,14 +2,20 @@
 //!
 //! Each is asked for by its name, and without a `resourceVersion`, so that the API server answers with what etcd has now. What
 //! is written bears the version that it takes the place of: the API server refuses it if there is another one by then.
+//!
+//! A Lease is owned by the ExternalIP of its address, so that Kubernetes' garbage collector removes it after that. Whoever still
+//! counts on one that is removed is safe: see [`mooring_core::fencing`].
 
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{Patch, PatchParams, PostParams};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
+use mooring_api::ExternalIP;
 use mooring_core::fencing::{Answer, Call, PATIENCE, Record, Request, Seen, lease_name};
+use mooring_core::ipam::object_name;
 use serde_json::{Value, json};
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -22,12 +28,15 @@ pub(crate) fn start(
     tell: impl Fn(&Request, Answer) + Clone + Send + 'static,
 ) -> mpsc::UnboundedSender<Request> {
     let (sender, mut requests) = mpsc::unbounded_channel::<Request>();
-    let api: Api<Lease> = Api::namespaced(client, namespace);
+    let leases = Leases {
+        api: Api::namespaced(client.clone(), namespace),
+        owners: Api::all(client),
+    };
     tokio::spawn(async move {
         while let Some(request) = requests.recv().await {
-            let (api, tell) = (api.clone(), tell.clone());
+            let (leases, tell) = (leases.clone(), tell.clone());
             tokio::spawn(async move {
-                let answer = match tokio::time::timeout(PATIENCE, ask(&api, &request)).await {
+                let answer = match tokio::time::timeout(PATIENCE, leases.ask(&request)).await {
                     Ok(answer) => answer,
                     Err(_) => Answer::Lost(format!("no answer within {} s", PATIENCE.as_secs())),
                 };
@@ -38,39 +47,53 @@ pub(crate) fn start(
     sender
 }
 
-async fn ask(api: &Api<Lease>, request: &Request) -> Answer {
-    let name = lease_name(request.address);
-    let result = match &request.call {
-        Call::Look => api.get_opt(&name).await,
-        Call::Write {
-            version,
-            record,
-            new,
-        } => {
-            let body = body(&name, version.as_deref(), record, *new);
-            let written = match version {
-                Some(_) => {
-                    let parameters = PatchParams {
-                        field_manager: Some(FIELD_MANAGER.to_owned()),
-                        ..PatchParams::default()
-                    };
-                    api.patch(&name, &parameters, &Patch::Merge(&body)).await
-                }
-                None => create(api, body).await,
-            };
-            written.map(Some)
-        }
-    };
-    answer(result)
+#[derive(Clone)]
+struct Leases {
+    api: Api<Lease>,
+    owners: Api<ExternalIP>,
 }
 
-async fn create(api: &Api<Lease>, body: Value) -> kube::Result<Lease> {
-    let lease = serde_json::from_value(body).map_err(kube::Error::SerdeError)?;
-    let parameters = PostParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PostParams::default()
-    };
-    api.create(&parameters, &lease).await
+// === impl Leases ===
+
+impl Leases {
+    async fn ask(&self, request: &Request) -> Answer {
+        let name = lease_name(request.address);
+        let result = match &request.call {
+            Call::Look => self.api.get_opt(&name).await,
+            Call::Write {
+                version,
+                record,
+                new,
+            } => {
+                let body = body(&name, version.as_deref(), record, *new);
+                let written = match version {
+                    Some(_) => {
+                        let parameters = PatchParams {
+                            field_manager: Some(FIELD_MANAGER.to_owned()),
+                            ..PatchParams::default()
+                        };
+                        let patch = Patch::Merge(&body);
+                        self.api.patch(&name, &parameters, &patch).await
+                    }
+                    None => self.create(request.address, body).await,
+                };
+                written.map(Some)
+            }
+        };
+        answer(result)
+    }
+
+    /// There is nothing to answer for without an ExternalIP.
+    async fn create(&self, address: IpAddr, body: Value) -> kube::Result<Lease> {
+        let owner = self.owners.get_metadata(&object_name::of(address)).await?;
+        let mut lease: Lease = serde_json::from_value(body).map_err(kube::Error::SerdeError)?;
+        lease.metadata.owner_references = owner.owner_ref(&()).map(|owner| vec![owner]);
+        let parameters = PostParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        self.api.create(&parameters, &lease).await
+    }
 }
 
 fn answer(result: kube::Result<Option<Lease>>) -> Answer {
