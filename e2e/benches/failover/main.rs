@@ -43,9 +43,8 @@ use product::Product;
 use testbed::Bed;
 use testbed::spec::StrictArp;
 
-/// For how long nobody may answer for an address, in ms, when an agent is killed. Those who know its MAC address do not notice,
-/// and the kernel of its node may answer, and be late to.
-const STRANGERS: f64 = 800.0;
+/// For how long nobody may answer for an address, in ms, when an agent is killed. Those who know its MAC address do not notice.
+const STRANGERS: f64 = 300.0;
 
 /// How long a gap of a client may be, in ms, where nothing is done to the node of its address: two cores carry three nodes.
 const UNTOUCHED: f64 = 500.0;

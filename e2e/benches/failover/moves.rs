@@ -21,6 +21,9 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// After a move, before the next: those under way when it happened are seen to their end.
 const AFTERWARDS: Duration = Duration::from_secs(1);
 
+/// Where nobody answers for longer, what was seen on the wire is printed.
+const NOTABLE: Duration = Duration::from_millis(250);
+
 /// What all moves together cost.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Cost {
@@ -102,6 +105,9 @@ fn measure_some(site: &Site<'_>, mooring: &Mooring<'_>, runs: usize, cost: &mut 
     }
     for story in watcher.end().unwrap() {
         let story = story.since(mark);
+        if story.longest_silence() > NOTABLE {
+            mooring.print(&story);
+        }
         cost.silence = cost.silence.max(story.longest_silence());
         cost.overlaps += story.overlaps().len();
     }
