@@ -19,13 +19,11 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use mooring_core::external_ip::Decision;
-use mooring_core::ipam::service::Service;
 use mooring_core::kube_proxy::snapshot::{ObjectName, Timestamp};
 use mooring_core::remediation::NoteKind;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::cache::{Effect, Update};
 use crate::cluster::Cluster;
 use crate::event::{Outbox, Recorder, deliver, outbox};
 use crate::health::Pulse;
@@ -40,6 +38,7 @@ mod decided;
 mod held;
 mod lapses;
 mod metrics;
+mod news;
 mod notice;
 mod round;
 mod silences;
@@ -54,6 +53,7 @@ use batch::Batch;
 use decided::Decided;
 use held::Held;
 use lapses::Lapses;
+use news::Urgency;
 use round::EVERYTHING;
 use silences::Silences;
 use source::{Change, Source, Watch};
@@ -121,15 +121,6 @@ struct Addresses {
     waits: Waits,
 }
 
-/// How soon a change has to be decided on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Urgency {
-    /// It says where addresses belong. Nodes take over from each other without asking.
-    InTime,
-    /// A Service may wait for it.
-    Now,
-}
-
 /// Looks after external IPs until dropped; returns only if a watch or a decision has died, which is a bug.
 pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
     let (outbox, notices) = outbox();
@@ -140,20 +131,6 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
     tokio::select! {
         ended = addresses.run(changes) => ended,
         () = delivery => anyhow::bail!("invariant: the loop has the outbox"),
-    }
-}
-
-// === impl Urgency ===
-
-impl Urgency {
-    /// What others changed. What was written here was decided already, and only has to be looked over in time.
-    fn of(change: &Change) -> Self {
-        match change {
-            Change::Nodes(_) | Change::Reports(_) | Change::Agents(_) | Change::Slices(_) => {
-                Self::InTime
-            }
-            _ => Self::Now,
-        }
     }
 }
 
@@ -217,71 +194,6 @@ impl Addresses {
             Some(due) => due,
             None if self.unfinished => Instant::now(),
             None => self.wake,
-        }
-    }
-
-    fn take_in(&mut self, change: Change) {
-        let urgency = Urgency::of(&change);
-        self.learn(change, urgency);
-    }
-
-    fn learn(&mut self, change: Change, urgency: Urgency) {
-        self.note_waiting(&change);
-        let decides_watches = matches!(change, Change::Antrea(_));
-        match self.stores.apply(change) {
-            Effect::None => {}
-            Effect::Trust => self.stale = Some(Urgency::Now),
-            Effect::Objects => {
-                self.stale = self.stale.max(Some(urgency));
-                if decides_watches {
-                    if self.stores.has_antrea() {
-                        tracing::info!(
-                            "antrea runs here and counts the use of its own pools, so their status is left to it"
-                        );
-                    }
-                    self.rearrange();
-                }
-            }
-        }
-    }
-
-    /// Remembers since when Services wait.
-    fn note_waiting(&mut self, change: &Change) {
-        let Change::Services(update) = change else {
-            return;
-        };
-        let now = Instant::now();
-        let mut note = |key: &String, service: &Service| {
-            let waits = service.load_balancer && service.ingress.is_empty();
-            if waits && !self.waiting.contains_key(key) {
-                self.waiting.insert(key.clone(), now);
-            }
-        };
-        match update {
-            Update::Set(key, service) => note(key, &service.value),
-            Update::All(services) => {
-                for (key, service) in services {
-                    note(key, &service.value);
-                }
-            }
-            Update::Gone(key) => {
-                self.waiting.remove(key);
-            }
-            Update::Failed(_) => {}
-        }
-    }
-
-    /// Makes those watches run that are wanted now.
-    fn rearrange(&mut self) {
-        self.wanted = self.stores.wanted();
-        let wanted = &self.wanted;
-        self.watches.retain(|source, _| wanted.contains(source));
-        self.stores.retain(wanted);
-        for source in wanted {
-            if !self.watches.contains_key(source) {
-                let watch = Watch::start(source, &self.context.cluster, &self.changes);
-                self.watches.insert(source.clone(), watch);
-            }
         }
     }
 
