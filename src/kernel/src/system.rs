@@ -170,13 +170,14 @@ pub(super) fn set_scheduler(policy: c_int, priority: c_int) -> Result<(), Errno>
     Errno::result(set).map(drop)
 }
 
-/// Has every block of 128 KiB and more in a mapping of its own. So it is at first, but glibc raises that limit with each of them
-/// that is freed (mallopt(3), `M_MMAP_THRESHOLD`). Other C libraries have no such limit.
+/// Has every block of 32 KiB and more in a mapping of its own. glibc does so from 128 KiB on, and raises that limit with each of
+/// them that is freed (mallopt(3), `M_MMAP_THRESHOLD`). Lists that grow with each new entry leave a hole behind each time that
+/// nothing else may fit into. Other C libraries have no such limit.
 pub(super) fn map_large_blocks() {
     #[cfg(target_env = "gnu")]
     // SAFETY: it sets a number of the allocator's, under the allocator's lock; no memory that anybody has is touched.
     unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 128 << 10);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 32 << 10);
     }
 }
 
