@@ -55,7 +55,7 @@ struct Scene<'a> {
 }
 
 /// In this order: each begins where the one before it ended.
-const fn stories<'a>() -> [Tale<Scene<'a>>; 8] {
+const fn stories<'a>() -> [Tale<Scene<'a>>; 9] {
     [
         ("a foreign host has the address before", foreign_holder),
         (
@@ -63,6 +63,7 @@ const fn stories<'a>() -> [Tale<Scene<'a>>; 8] {
             unprogrammed,
         ),
         ("a foreign host claims what a node has", foreign_claim),
+        ("a foreign host answers beside the node", answered_twice),
         ("the address moves to another node", moved),
         ("the link of the node goes down and up", bounced),
         // A node whose connections to the API server broke hears of it all the same.
@@ -192,6 +193,24 @@ fn foreign_claim(scene: &Scene<'_>) {
     println!("  {held}: {}", client.end());
     mooring.expect_answers(held, 100);
     mooring.show(&["get", "xip", "-o", "wide"]);
+}
+
+/// A witness sees both, and the Service is told, as it is when that is over.
+fn answered_twice(scene: &Scene<'_>) {
+    let (mooring, held) = (&scene.mooring, addresses()[0]);
+    let foreign = stranger(scene.cluster).to_string();
+    mooring.ip_of(STRANGER, &format!("address add {held}/32 dev eth0"));
+    let reason = "SeveralResponders";
+    let single = mooring.wait_until_said(held, "SingleResponder", reason);
+    assert_eq!(single.status, "False");
+    println!("  {}", mooring.wait_for_event("web", reason, &foreign));
+    mooring.ip_of(STRANGER, &format!("address del {held}/32 dev eth0"));
+    mooring.expect_single(held);
+    println!(
+        "  {}",
+        mooring.wait_for_event("web", "OneResponder", "alone again")
+    );
+    mooring.wait_until_reached(held);
 }
 
 fn bounced(scene: &Scene<'_>) {

@@ -41,6 +41,7 @@ mod metrics;
 mod news;
 mod notice;
 mod round;
+mod sightings;
 mod silences;
 mod source;
 mod stores;
@@ -55,6 +56,7 @@ use held::Held;
 use lapses::Lapses;
 use news::Urgency;
 use round::EVERYTHING;
+use sightings::Sightings;
 use silences::Silences;
 use source::{Change, Source, Watch};
 use stores::Stores;
@@ -112,6 +114,7 @@ struct Addresses {
     held: Held,
     told: Told,
     silences: Silences,
+    sightings: Sightings,
     lapses: Lapses,
     /// Since when Services wait for an address, by key.
     waiting: HashMap<String, Instant>,
@@ -157,6 +160,7 @@ impl Addresses {
             held: Held::default(),
             told: Told::default(),
             silences: Silences::default(),
+            sightings: Sightings::default(),
             lapses: Lapses::default(),
             waiting: HashMap::new(),
             forbidden: BTreeMap::new(),

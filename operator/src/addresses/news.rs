@@ -40,6 +40,7 @@ impl Addresses {
 
     pub(super) fn learn(&mut self, change: Change, urgency: Urgency) {
         self.note_waiting(&change);
+        self.tell_sightings(&change);
         let decides_watches = matches!(change, Change::Antrea(_));
         match self.stores.apply(change) {
             Effect::None => {}
@@ -55,6 +56,16 @@ impl Addresses {
                     self.rearrange();
                 }
             }
+        }
+    }
+
+    /// Tells who answers for addresses, where that turns.
+    fn tell_sightings(&mut self, change: &Change) {
+        let Change::Addresses(update) = change else {
+            return;
+        };
+        for notice in self.sightings.follow(update) {
+            self.outbox.put(notice);
         }
     }
 

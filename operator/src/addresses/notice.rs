@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource as _;
 use mooring_api::external_ip_pool::ExternalIPPoolStatus;
 use mooring_api::service_proxy::CLUSTER;
-use mooring_api::{ExternalIPPool, ServiceProxy};
+use mooring_api::{ExternalIP, ExternalIPPool, ServiceProxy};
 use mooring_core::condition::{Condition, ConditionStatus};
 use mooring_core::external_ip::Farewell;
 use mooring_core::ipam::outcome::{Headline, Severity};
@@ -12,6 +12,8 @@ use mooring_core::kube_proxy::snapshot::{ObjectName, Timestamp};
 use mooring_core::placement::Unrest;
 use mooring_core::remediation::NoteKind;
 
+use super::copies::Versioned;
+use super::source::Address;
 use crate::event::Notice;
 
 /// What Mooring does when it tells something.
@@ -29,6 +31,33 @@ pub(super) fn service(id: &ObjectName, uid: &str, headline: Headline) -> Notice 
         action: ACTION,
         message: headline.message,
     }
+}
+
+/// Who answers for an address, to its ExternalIP and to the Services that have it.
+pub(super) fn answers(
+    name: &str,
+    object: &Versioned<Address>,
+    kind: NoteKind,
+    reason: &'static str,
+    message: &str,
+) -> Vec<Notice> {
+    let own = ObjectReference {
+        api_version: Some(ExternalIP::api_version(&()).into_owned()),
+        kind: Some(ExternalIP::kind(&()).into_owned()),
+        name: Some(name.to_owned()),
+        uid: Some(object.uid.clone()),
+        ..ObjectReference::default()
+    };
+    let holders = object.value.claim.holders.iter();
+    let services = holders.map(|holder| service_reference(&holder.service, &holder.uid));
+    let notice = |regarding| Notice {
+        regarding,
+        kind,
+        reason,
+        action: "Watch",
+        message: message.to_owned(),
+    };
+    std::iter::once(own).chain(services).map(notice).collect()
 }
 
 /// That a node parts with its addresses.

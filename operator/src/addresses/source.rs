@@ -30,6 +30,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::copies::Versioned;
+use super::sightings::Sighting;
 use crate::cache::{Doubt, Update, follow, follow_if_served};
 use crate::cluster::{Cluster, Operation};
 use crate::survey;
@@ -127,7 +128,11 @@ pub(super) struct AntreaPool {
 
 /// An ExternalIP. What is said about it does not decide.
 #[derive(Debug, Clone)]
-pub(super) struct Address(pub Arc<Known>);
+pub(super) struct Address {
+    pub known: Arc<Known>,
+    /// What a witness saw on the wire.
+    pub sighting: Sighting,
+}
 
 /// Antrea's agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,7 +171,7 @@ impl PartialEq for OwnPool {
 
 impl PartialEq for Address {
     fn eq(&self, other: &Self) -> bool {
-        let (this, other) = (&self.0, &other.0);
+        let (this, other) = (&self.known, &other.known);
         this.claim == other.claim
             && this.planned == other.planned
             && this.heirs == other.heirs
@@ -181,7 +186,7 @@ impl Deref for Address {
     type Target = Known;
 
     fn deref(&self) -> &Known {
-        &self.0
+        &self.known
     }
 }
 
@@ -348,9 +353,15 @@ pub(super) fn antrea_pool(pool: &DynamicObject) -> Option<Versioned<AntreaPool>>
 pub(super) fn external_ip(object: &ExternalIP) -> Option<Versioned<Address>> {
     match mooring_api::external_ip::known(object) {
         Ok(mut known) => {
+            let announced = known.announced.as_mut();
+            let seen = announced.and_then(|announced| announced.seen.take());
             // How a node answers decides nothing, and is much at ten thousand addresses.
             known.announced = known.announced.map(|announced| announced.said.into());
-            Some(Versioned::of(object, Address(Arc::new(known))))
+            let address = Address {
+                known: Arc::new(known),
+                sighting: Sighting::of(seen.map(|seen| seen.single)),
+            };
+            Some(Versioned::of(object, address))
         }
         Err(error) => {
             tracing::warn!(%error, "external ip left out");

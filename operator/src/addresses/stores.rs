@@ -170,7 +170,7 @@ impl Stores {
             addresses: self
                 .addresses
                 .values()
-                .map(|address| Arc::clone(&address.0))
+                .map(|address| Arc::clone(&address.known))
                 .collect(),
             nodes: self.nodes(lapses, now),
             endpoints: self.endpoints(),

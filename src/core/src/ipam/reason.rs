@@ -202,6 +202,16 @@ reasons! {
     }
 }
 
+// === impl SingleResponderReason ===
+
+impl SingleResponderReason {
+    /// The one of this name; `None` if there is none, as what stands in a status may be another version's.
+    pub fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|reason| reason.as_str() == name)
+    }
+}
+
 // === impl AnnouncedReason ===
 
 impl AnnouncedReason {
