@@ -31,13 +31,13 @@ impl FakeHost {
         self.rejects = false;
     }
 
-    /// What [`Host::set_port_filter`] set last, as far as the kernel could; no address if there is no table.
+    /// What [`crate::Host::set_port_filter`] set last, as far as the kernel could; no address if there is no table.
     #[must_use]
     pub fn port_filter(&self) -> &PortFilter {
         &self.port_filter
     }
 
-    /// What [`Host::set_responder`] set last, and how often it was renewed since anything but its addresses was
+    /// What [`crate::Host::set_responder`] set last, and how often it was renewed since anything but its addresses was
     /// set; no link if there is no table.
     #[must_use]
     pub fn responder(&self) -> (&Responder, u32) {
