@@ -90,19 +90,15 @@ pub(super) fn statistics(socket: BorrowedFd<'_>) -> Result<(u32, u32), Errno> {
         tp_packets: 0,
         tp_drops: 0,
     };
-    let mut length = size_of_val(&counts) as libc::socklen_t;
-    // SAFETY: `counts` lives across the call and has room for `length` bytes, the most that the kernel writes; any bytes
-    // make a valid `tpacket_stats`. `socket` is open for as long as it is borrowed.
-    let read = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
+    // SAFETY: any bytes make a valid `tpacket_stats`, which holds no pointer.
+    unsafe {
+        get_option(
+            socket,
             libc::SOL_PACKET,
             libc::PACKET_STATISTICS,
-            (&raw mut counts).cast(),
-            &raw mut length,
+            &mut counts,
         )
-    };
-    Errno::result(read)?;
+    }?;
     Ok((counts.tp_packets, counts.tp_drops))
 }
 
@@ -133,20 +129,9 @@ pub(super) fn read_table(
         OfTable::Info => BASE,
         OfTable::Entries => BASE + 1,
     };
-    let mut length = libc::socklen_t::try_from(value.len()).map_err(|_| Errno::EINVAL)?;
-    // SAFETY: `value` lives across the call and has room for `length` bytes, the most that the kernel writes. What it reads there
-    // for these two options, a name and a number, holds no pointer, and any bytes make a valid slice of bytes. `socket` is open for
-    // as long as it is borrowed.
-    let read = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            level,
-            name,
-            value.as_mut_ptr().cast(),
-            &raw mut length,
-        )
-    };
-    Errno::result(read).map(drop)
+    // SAFETY: any bytes make a valid slice of bytes, and what the kernel reads there for these two options, a name and a number,
+    // holds no pointer.
+    unsafe { get_option(socket, level, name, value) }
 }
 
 /// Has the calling thread scheduled by `policy` with `priority` from now on.
@@ -215,4 +200,29 @@ unsafe fn set_option<T>(
         )
     };
     Errno::result(set).map(drop)
+}
+
+/// # Safety
+///
+/// Any bytes have to make a valid `T`, and what the option takes of `value` may hold no pointer.
+unsafe fn get_option<T: ?Sized>(
+    socket: BorrowedFd<'_>,
+    level: c_int,
+    name: c_int,
+    value: &mut T,
+) -> Result<(), Errno> {
+    let length = libc::socklen_t::try_from(size_of_val(value));
+    let mut length = length.map_err(|_| Errno::EINVAL)?;
+    // SAFETY: `value` lives across the call and has room for `length` bytes, the most that the kernel writes. What these make,
+    // and what is read there, is vouched for by the caller. `socket` is open for as long as it is borrowed.
+    let read = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw mut *value).cast(),
+            &raw mut length,
+        )
+    };
+    Errno::result(read).map(drop)
 }
