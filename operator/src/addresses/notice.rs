@@ -1,7 +1,7 @@
 //! Events about pools and Services.
 
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::Resource as _;
+use kube::Resource;
 use mooring_api::external_ip_pool::ExternalIPPoolStatus;
 use mooring_api::service_proxy::CLUSTER;
 use mooring_api::{ExternalIP, ExternalIPPool, ServiceProxy};
@@ -41,13 +41,7 @@ pub(super) fn answers(
     reason: &'static str,
     message: &str,
 ) -> Vec<Notice> {
-    let own = ObjectReference {
-        api_version: Some(ExternalIP::api_version(&()).into_owned()),
-        kind: Some(ExternalIP::kind(&()).into_owned()),
-        name: Some(name.to_owned()),
-        uid: Some(object.uid.clone()),
-        ..ObjectReference::default()
-    };
+    let own = reference::<ExternalIP>(name, Some(object.uid.clone()));
     let holders = object.value.claim.holders.iter();
     let services = holders.map(|holder| service_reference(&holder.service, &holder.uid));
     let notice = |regarding| Notice {
@@ -88,13 +82,7 @@ pub(super) fn refused(id: &ObjectName, uid: &str, message: String) -> Notice {
 /// That Mooring may not do its work.
 pub(super) fn forbidden(uid: Option<String>, message: String) -> Notice {
     Notice {
-        regarding: ObjectReference {
-            api_version: Some(ServiceProxy::api_version(&()).into_owned()),
-            kind: Some(ServiceProxy::kind(&()).into_owned()),
-            name: Some(CLUSTER.to_owned()),
-            uid,
-            ..ObjectReference::default()
-        },
+        regarding: reference::<ServiceProxy>(CLUSTER, uid),
         kind: NoteKind::Warning,
         reason: "NotAllowed",
         action: ACTION,
@@ -122,13 +110,7 @@ pub(super) fn turns(
         }
     });
     let notice = |condition: &Condition| Notice {
-        regarding: ObjectReference {
-            api_version: Some(ExternalIPPool::api_version(&()).into_owned()),
-            kind: Some(ExternalIPPool::kind(&()).into_owned()),
-            name: Some(pool.to_owned()),
-            uid: Some(uid.to_owned()),
-            ..ObjectReference::default()
-        },
+        regarding: reference::<ExternalIPPool>(pool, Some(uid.to_owned())),
         kind: match condition.status {
             ConditionStatus::True => NoteKind::Normal,
             ConditionStatus::False | ConditionStatus::Unknown => NoteKind::Warning,
@@ -160,6 +142,17 @@ pub(super) fn death(node: &str, unrest: Unrest, now: Timestamp) -> Notice {
                 unrest.last
             ),
         },
+    }
+}
+
+/// An object of Mooring's, none of which has a namespace.
+fn reference<K: Resource<DynamicType = ()>>(name: &str, uid: Option<String>) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(K::api_version(&()).into_owned()),
+        kind: Some(K::kind(&()).into_owned()),
+        name: Some(name.to_owned()),
+        uid,
+        ..ObjectReference::default()
     }
 }
 

@@ -184,6 +184,12 @@ pub trait Reason: Copy + 'static {
     /// As in the API.
     fn as_str(self) -> &'static str;
 
+    /// The one of this name; `None` if there is none, as what stands in a status may be another version's.
+    fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|reason| reason.as_str() == name)
+    }
+
     /// The status that it stands for.
     fn status(self) -> ConditionStatus;
 

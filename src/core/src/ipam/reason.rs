@@ -1,6 +1,6 @@
 //! Reasons of the conditions of pools and external IPs.
 
-use crate::condition::{Reason as _, reasons};
+use crate::condition::reasons;
 
 /// Whose reason one is, where the operator and agents write the same condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,25 +202,9 @@ reasons! {
     }
 }
 
-// === impl SingleResponderReason ===
-
-impl SingleResponderReason {
-    /// The one of this name; `None` if there is none, as what stands in a status may be another version's.
-    pub fn named(name: &str) -> Option<Self> {
-        let mut all = Self::ALL.iter().copied();
-        all.find(|reason| reason.as_str() == name)
-    }
-}
-
 // === impl AnnouncedReason ===
 
 impl AnnouncedReason {
-    /// The one of this name; `None` if there is none, as what stands in a status may be another version's.
-    pub fn named(name: &str) -> Option<Self> {
-        let mut all = Self::ALL.iter().copied();
-        all.find(|reason| reason.as_str() == name)
-    }
-
     /// Who says so.
     pub fn speaker(self) -> Speaker {
         match self {

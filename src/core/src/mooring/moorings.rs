@@ -131,8 +131,7 @@ impl Moorings {
         }
         let all = self.berthed.values_mut();
         let vouched = all.filter(|mooring| mooring.voucher() == Some(address));
-        let sooner = vouched.filter_map(|mooring| mooring.vouch(now).then_some(()));
-        sooner.count() > 0
+        vouched.fold(false, |sooner, mooring| sooner | mooring.vouch(now))
     }
 
     /// This process did not run for that time, so long that others may have taken over what it answers for: it answers for

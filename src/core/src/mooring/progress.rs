@@ -186,8 +186,9 @@ impl Mooring {
         let Progress::Asking { next, .. } = &mut self.progress else {
             return false;
         };
-        let sooner = now + HASTE < *next;
-        *next = (*next).min(now + HASTE);
+        let soon = now + HASTE;
+        let sooner = soon < *next;
+        *next = soon.min(*next);
         sooner
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::condition::ConditionStatus;
+use crate::condition::{ConditionStatus, Reason as _};
 
 #[test]
 fn every_reason_of_announced_is_one_partys_but_that_a_node_is_waited_for() {

@@ -2,14 +2,18 @@
 
 use super::*;
 
+fn arriving(arrival: Arrival) -> Wanted {
+    Wanted {
+        arrival,
+        ..wanted(ADDRESS)
+    }
+}
+
 #[test]
 fn what_is_taken_over_is_asked_for_in_haste() {
     let mut bench = Bench::new(LiveMode::Ipvs);
     bench.moorings.program(programmed(&[ADDRESS]));
-    let taken_over = Wanted {
-        arrival: Arrival::TakenOver,
-        ..wanted(ADDRESS)
-    };
+    let taken_over = arriving(Arrival::TakenOver);
     bench.moorings.want([taken_over], bench.now);
     assert!(!held(&bench.run(Duration::from_millis(44))));
     assert_eq!(bench.words(), [Words::Ask; 3]);
@@ -22,10 +26,7 @@ fn what_others_said_is_free_is_asked_for_in_haste_once_this_node_has_seen_that_i
     bench.moorings.program(programmed(&[ADDRESS]));
     bench.want(&[ADDRESS]);
     assert!(!held(&bench.run(Duration::from_millis(150))));
-    let seen = Wanted {
-        arrival: Arrival::TakenOver,
-        ..wanted(ADDRESS)
-    };
+    let seen = arriving(Arrival::TakenOver);
     bench.moorings.want([seen], bench.now);
     assert!(!held(&bench.run(Duration::from_millis(44))));
     assert!(held(&bench.run(Duration::from_millis(1))));
@@ -35,10 +36,7 @@ fn what_others_said_is_free_is_asked_for_in_haste_once_this_node_has_seen_that_i
 fn what_an_agent_that_ended_had_is_asked_for_again_soon_and_then_less_and_less_often() {
     let mut bench = Bench::new(LiveMode::Ipvs);
     bench.moorings.program(programmed(&[ADDRESS]));
-    let gone = Wanted {
-        arrival: Arrival::AgentGone,
-        ..wanted(ADDRESS)
-    };
+    let gone = arriving(Arrival::AgentGone);
     // Until then this node was only late to hear of it.
     bench.want(&[ADDRESS]);
     bench.tick();
@@ -75,9 +73,8 @@ fn the_silence_of_a_node_that_answers_for_its_own_address_is_sure() {
     const FORMER: &str = "10.77.0.12";
     let ms = Duration::from_millis;
     let gone = Wanted {
-        arrival: Arrival::AgentGone,
         former: Some(address(FORMER)),
-        ..wanted(ADDRESS)
+        ..arriving(Arrival::AgentGone)
     };
     let also = Wanted {
         address: address("10.77.0.201"),
@@ -147,9 +144,8 @@ fn what_is_handed_over_is_not_asked_for_and_its_connections_go_on_where_they_beg
     let mut bench = Bench::new(LiveMode::Ipvs);
     let former = address("10.77.0.12");
     let comes = |arrival, former| Wanted {
-        arrival,
         former,
-        ..wanted(ADDRESS)
+        ..arriving(arrival)
     };
     let awaited = comes(Arrival::Awaited, Some(former));
     bench.moorings.want([awaited], bench.now);
