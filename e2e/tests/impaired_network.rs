@@ -106,9 +106,10 @@ fn pauses(scene: &Scene<'_>) {
     }
 }
 
-/// Each side serves its own clients, and the host that sees both is answered twice. When they meet again, one lets go.
+/// Each side serves its own clients, and the host that sees both is answered twice. When they meet again, one lets go, and the
+/// Services are told for how long it was so.
 fn split(scene: &Scene<'_>) {
-    let (trial, node, _) = scene.begin();
+    let (trial, node, addresses) = scene.begin();
     scene.cut_off(&node);
     scene.mooring.let_pass(SPLIT);
     let before = trial.mark();
@@ -124,6 +125,14 @@ fn split(scene: &Scene<'_>) {
         );
         assert!(since.longest_overlap() <= AT_ONCE, "{since}");
         scene.expect_one_at_last(&seen.story);
+    }
+    for (service, address) in scene.site.services() {
+        if addresses.contains(&address) {
+            let told = scene
+                .mooring
+                .wait_for_event(&service, "AnsweredTwice", &node);
+            println!("  {told}");
+        }
     }
     scene.mooring.wait_until_settled(scene.site);
 }

@@ -282,6 +282,7 @@ fn an_address_prints_its_columns(bed: &Bed) {
         "lastMove": {
             "time": "2026-01-02T03:04:05Z", "from": "n1", "reason": "NodeGone", "durationMilliseconds": 212,
         },
+        "lastOverlap": {"time": "2026-01-02T03:04:35Z", "node": "n1", "durationMilliseconds": 30_000},
         "moves": [
             {"time": "2026-01-02T03:04:05Z", "from": "n1", "to": "n2", "reason": "NodeGone", "durationMilliseconds": 212},
             {"time": "2026-01-02T03:03:05Z", "to": "n1", "reason": "FirstChoice", "durationMilliseconds": 900},

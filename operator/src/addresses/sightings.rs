@@ -1,9 +1,9 @@
-//! Who answers for addresses on the wire, as witnesses saw it: what goes wrong is told as an Event, and that it is over.
+//! Who answers for addresses on the wire, as witnesses and holders say: what goes wrong is told as an Event, and that it is over.
 
 use std::collections::BTreeMap;
 
 use mooring_core::condition::{ConditionStatus, Reason as _};
-use mooring_core::external_ip::Said;
+use mooring_core::external_ip::{Known, Overlap, Said};
 use mooring_core::ipam::reason::SingleResponderReason;
 use mooring_core::kube_proxy::snapshot::Timestamp;
 use mooring_core::remediation::NoteKind;
@@ -13,6 +13,9 @@ use super::notice;
 use super::source::Address;
 use crate::cache::Update;
 use crate::event::Notice;
+
+/// What a holder says of another one again within so many seconds is the same.
+const SAME: i64 = 10;
 
 /// What the condition `SingleResponder` of an ExternalIP says. Of ten thousand addresses that are right, no texts are kept.
 #[derive(Debug, Clone)]
@@ -30,6 +33,10 @@ pub(super) enum Sighting {
 pub(super) struct Sightings {
     /// By the name of the ExternalIP.
     wrong: BTreeMap<String, Wrong>,
+    /// Until when two nodes had an address, by the same.
+    overlaps: BTreeMap<String, Timestamp>,
+    /// What was so before this process started was told then.
+    begun: bool,
 }
 
 #[derive(Debug)]
@@ -60,12 +67,16 @@ impl Sightings {
         match update {
             Update::All(all) => {
                 self.wrong.retain(|name, _| all.contains_key(name));
+                self.overlaps.retain(|name, _| all.contains_key(name));
                 let looks = all.iter().map(|(name, object)| self.look(name, object));
-                looks.flatten().collect()
+                let notices = looks.flatten().collect();
+                self.begun = true;
+                notices
             }
             Update::Set(name, object) => self.look(name, object),
             Update::Gone(name) => {
                 self.wrong.remove(name);
+                self.overlaps.remove(name);
                 Vec::new()
             }
             Update::Failed(_) => Vec::new(),
@@ -73,6 +84,28 @@ impl Sightings {
     }
 
     fn look(&mut self, name: &str, object: &Versioned<Address>) -> Vec<Notice> {
+        let mut notices = self.compare(name, object);
+        notices.extend(self.look_back(name, object));
+        notices
+    }
+
+    /// Whether two nodes had an address at once.
+    fn look_back(&mut self, name: &str, object: &Versioned<Address>) -> Vec<Notice> {
+        let Some(overlap) = &object.value.last_overlap else {
+            return Vec::new();
+        };
+        let before = self.overlaps.insert(name.to_owned(), overlap.until);
+        let same = before
+            .is_some_and(|before| overlap.until.unix_seconds() - before.unix_seconds() < SAME);
+        if same || !self.begun {
+            return Vec::new();
+        }
+        let message = told(&object.value, overlap);
+        notice::answers(name, object, NoteKind::Warning, "AnsweredTwice", &message)
+    }
+
+    /// Whether what a witness sees has turned.
+    fn compare(&mut self, name: &str, object: &Versioned<Address>) -> Vec<Notice> {
         let (reason, kind, message) = match &object.value.sighting {
             Sighting::Nothing => return Vec::new(),
             Sighting::Wrong(said) => {
@@ -106,6 +139,18 @@ impl Sightings {
         };
         notice::answers(name, object, kind, reason.as_str(), &message)
     }
+}
+
+fn told(known: &Known, overlap: &Overlap) -> String {
+    let holder = known.taken_by.as_deref().unwrap_or("another node");
+    let other = overlap.node.as_deref().unwrap_or("a node that is gone");
+    format!(
+        "{holder} and {other} both answered for {}, for {:.1} s at most, until {}: neither could hear that the other one had it, \
+         as while the network between them is split. Connections may have broken. {other} has let go of it, and {holder} has it.",
+        known.claim.address,
+        f64::from(overlap.milliseconds) / 1_000.0,
+        overlap.until
+    )
 }
 
 #[cfg(test)]

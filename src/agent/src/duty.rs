@@ -67,7 +67,7 @@ pub(crate) struct Testified {
 
 #[derive(Debug, Clone, PartialEq)]
 enum What {
-    Said(Said),
+    Said(Box<Said>),
     LetGo,
 }
 

@@ -28,7 +28,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use mooring_core::fencing::{Answer, Request};
 use mooring_core::ipam::range::AddressRange;
-use mooring_core::mooring::Wanted;
+use mooring_core::mooring::{Now, Wanted};
 use mooring_core::peer::{Keys, PeerId};
 use mooring_core::succession::{Claim, Post};
 use mooring_kernel::hear_refusals;
@@ -112,6 +112,17 @@ pub(crate) struct Charged {
     pub claim: Claim,
     /// From whom it was taken over; `None` if the plan says so.
     pub taken: Option<Taken>,
+    /// Who had it beside this node, if another one did.
+    pub rival: Option<Rival>,
+}
+
+/// A node that had an address while this one had it, as each side of a partition has, and that lets go of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rival {
+    /// The node.
+    pub node: PeerId,
+    /// When it was heard of last.
+    pub until: Now,
 }
 
 /// How an address was taken over.

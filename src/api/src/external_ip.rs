@@ -23,7 +23,7 @@ pub use agent::{
 pub use claim::{NoClaim, claim, spec};
 pub use mooring_core::ipam::object_name;
 pub use remarks::{known, remarks_status};
-pub use status::{ExternalIPStatus, Method, Move, Moved, Responder, Sighting, Term};
+pub use status::{ExternalIPStatus, Method, Move, Moved, Overlap, Responder, Sighting, Term};
 
 /// Who has the address, and where it shall be. Written by Mooring's operator: there is nothing to set here.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Default)]

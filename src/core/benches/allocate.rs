@@ -145,6 +145,7 @@ fn carried_out(mut snapshot: Snapshot, decision: &Decision) -> Snapshot {
                 takeovers: 0,
             }),
             last_move: None,
+            last_overlap: None,
             moves: Vec::new(),
             announced: None,
             request_met: None,

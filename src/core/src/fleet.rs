@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crate::handover::{self, Handover, Passage};
 use crate::liveness::{self, Judgement, Liveness, Now, Refusal, Verdict};
+use crate::mooring::SURELY_MISSED;
 use crate::peer::{Body, Message, PeerId};
 use crate::succession::{self, Claim, Deed, Post, Succession, Word};
 
@@ -253,6 +254,10 @@ impl Fleet {
                     self.succession.judged(peer, &former, &judgement, now)
                 }
                 liveness::News::Restarted { peer } => self.succession.restarted(peer),
+                liveness::News::HeldUp { missed } if missed >= SURELY_MISSED => {
+                    self.succession.stood_still();
+                    continue;
+                }
                 liveness::News::HeldUp { .. } | liveness::News::Lost { .. } => continue,
             };
             output.add(self.told(told));

@@ -83,3 +83,32 @@ fn what_nobody_sees_any_more_or_what_is_gone_is_not_over() {
     assert!(look(&mut sightings, "True", "OneResponder", 240).is_empty());
     assert!(look(&mut sightings, "False", "OfAnotherVersion", 250).is_empty());
 }
+
+#[test]
+fn that_two_nodes_had_an_address_is_told_once_and_not_of_what_was_before_the_start() {
+    let overlapping = |until: i64| {
+        let mut object = object("True", "OneResponder", 100);
+        let known = std::sync::Arc::make_mut(&mut object.value.known);
+        known.last_overlap = Some(Overlap {
+            until: Timestamp::from_unix_seconds(until),
+            node: Some("n2".to_owned()),
+            milliseconds: 25_300,
+        });
+        object
+    };
+    let all = |object| Update::All(BTreeMap::from([(NAME.to_owned(), object)]));
+    let set = |object| Update::Set(NAME.to_owned(), object);
+    let mut sightings = Sightings::default();
+    assert!(sightings.follow(&all(overlapping(1_000))).is_empty());
+    assert!(sightings.follow(&set(overlapping(1_001))).is_empty());
+    let told = sightings.follow(&set(overlapping(2_000)));
+    assert_eq!(told.len(), 2, "the ExternalIP and its Service");
+    assert_eq!(
+        told[0].message,
+        "n1 and n2 both answered for 10.77.0.200, for 25.3 s at most, until 1970-01-01T00:33:20Z: neither could hear that the \
+         other one had it, as while the network between them is split. Connections may have broken. n2 has let go of it, and \
+         n1 has it."
+    );
+    assert!(sightings.follow(&set(overlapping(2_001))).is_empty());
+    assert!(sightings.follow(&all(overlapping(2_001))).is_empty());
+}

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use mooring_api::external_ip::{Held, Method, Move, Responder, Said, Sighting as SightingWritten};
+use mooring_api::external_ip::{
+    Held, Method, Move, Overlap, Responder, Said, Sighting as SightingWritten,
+};
 use mooring_core::condition::Condition;
 use mooring_core::external_ip::Move as Why;
 use mooring_core::kube_proxy::snapshot::Timestamp as Seconds;
-use mooring_core::mooring::{self, Holding, Sighting, Standing};
+use mooring_core::mooring::{self, Holding, Now, Sighting, Standing};
 use mooring_core::node::{self, Witnessed};
 use mooring_core::peer::Term;
 use mooring_core::wire::Mac;
@@ -27,6 +29,17 @@ pub(super) struct Way<'a> {
     pub from: Option<&'a str>,
     /// It was taken over.
     pub taken: Option<TakenOver>,
+    /// Another node had it as well.
+    pub rival: Option<Beside>,
+}
+
+/// Who had an address as well.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Beside {
+    /// The name of the node; `None` if that is gone from the cluster meanwhile.
+    pub node: Option<String>,
+    /// When it let go of it.
+    pub until: Now,
 }
 
 /// From whom an address was taken over.
@@ -88,6 +101,14 @@ fn held(
             duration_milliseconds: u32::try_from(took.as_millis()).unwrap_or(u32::MAX),
         })
     };
+    // Who let go before the node took it anew is of its former time.
+    let rival = way.rival.filter(|rival| rival.until > holding.since);
+    let beside = rival.map(|rival| overlap(holding, moored, at, rival));
+    let known = status.last_overlap.clone().filter(|_| stayed);
+    let same = beside.as_ref().is_none_or(|beside| {
+        let length = |of: &Overlap| (of.node.clone(), of.duration_milliseconds);
+        known.as_ref().map(length) == Some(length(beside))
+    });
     Held {
         node: node.clone(),
         interface: holding.berth.interface.clone(),
@@ -99,6 +120,18 @@ fn held(
         since: status.since.clone().filter(|_| stayed).unwrap_or(since),
         term: Some(way.term),
         last_move,
+        // The time is computed anew each time, and may differ by a second then.
+        last_overlap: if same { known } else { beside },
+    }
+}
+
+fn overlap(holding: &Holding, moored: &Moored, at: Timestamp, beside: Beside) -> Overlap {
+    let length = beside.until.saturating_sub(holding.since);
+    let until = at - moored.at.saturating_sub(beside.until);
+    Overlap {
+        time: whole_seconds(until),
+        node: beside.node,
+        duration_milliseconds: u32::try_from(length.as_millis()).unwrap_or(u32::MAX),
     }
 }
 

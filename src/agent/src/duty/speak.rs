@@ -122,10 +122,14 @@ impl Duty {
                 term: charged.claim.term,
                 from: self.former.get(&ip).map(String::as_str),
                 taken,
+                rival: charged.rival.map(|rival| said::Beside {
+                    node: self.name(rival.node),
+                    until: rival.until,
+                }),
             };
             let node_of = |mac: Mac| self.peers.get(&mac).map(String::as_str);
             let said = said::said(standing, &stand.moored, stand.at, address, way, node_of)?;
-            What::Said(said)
+            What::Said(Box::new(said))
         } else if address.status.node.as_deref() == Some(&self.node) {
             What::LetGo
         } else {

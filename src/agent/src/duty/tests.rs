@@ -105,6 +105,7 @@ fn said(state: State, address: &Address, from: Option<&str>) -> Option<Said> {
         },
         from,
         taken: None,
+        rival: None,
     };
     said::said(&moored.standings[0], &moored, at, address, way, |_| None)
 }
@@ -238,6 +239,7 @@ fn an_address_that_was_taken_over_tells_from_whom_and_how_long_nobody_answered()
             from: Some("n2".to_owned()),
             missed: Duration::from_millis(190),
         }),
+        rival: None,
     };
     let said = said::said(&moored.standings[0], &moored, at, &known, way, |_| None);
     let held = said.unwrap().held.unwrap();
@@ -248,6 +250,51 @@ fn an_address_that_was_taken_over_tells_from_whom_and_how_long_nobody_answered()
         ("TakeOver", Some("n2"))
     );
     assert_eq!(moved.duration_milliseconds, 2_690);
+}
+
+#[test]
+fn who_had_an_address_as_well_is_told_once_and_with_how_long() {
+    let mut known = address(Some("n2"), Some("n1"));
+    let moored = moored(holding());
+    let at = Timestamp::from_second(1_700_000_000).unwrap();
+    let overlap = |known: &Address, at: Timestamp, until: Option<u64>| {
+        let way = said::Way {
+            term: Term {
+                plan: 4,
+                takeovers: 1,
+            },
+            from: Some("n2"),
+            taken: None,
+            rival: until.map(|until| said::Beside {
+                node: Some("n2".to_owned()),
+                until: Duration::from_millis(until),
+            }),
+        };
+        let said = said::said(&moored.standings[0], &moored, at, known, way, |_| None);
+        said.unwrap().held.unwrap().last_overlap
+    };
+    assert_eq!(overlap(&known, at, None), None);
+    let told = overlap(&known, at, Some(95_500)).unwrap();
+    assert_eq!(
+        (told.node.as_deref(), told.duration_milliseconds),
+        (Some("n2"), 5_500)
+    );
+    assert_eq!(told.time.0.as_second(), 1_699_999_995);
+    known.status.last_overlap = Some(told.clone());
+    let later = at + Duration::from_millis(700);
+    assert_eq!(overlap(&known, later, Some(95_500)), Some(told.clone()));
+    assert_eq!(
+        overlap(&known, later, None),
+        Some(told.clone()),
+        "by the next process"
+    );
+    assert_eq!(
+        overlap(&known, later, Some(89_000)),
+        Some(told),
+        "it has taken the address once more since"
+    );
+    let again = overlap(&known, at, Some(99_000)).unwrap();
+    assert_eq!(again.duration_milliseconds, 9_000);
 }
 
 #[test]
@@ -274,7 +321,7 @@ fn a_node_that_does_not_hold_says_why_and_one_that_asks_says_nothing() {
 fn a_word_is_remembered_until_the_object_says_it_or_is_later() {
     let known = address(Some("n1"), None);
     let word = |version: &str| Word {
-        what: What::Said(said(holding(), &known, None).unwrap()),
+        what: What::Said(Box::new(said(holding(), &known, None).unwrap())),
         version: Some(version.to_owned()),
     };
     assert!(!word("7").is_over(&known), "the watch is behind");

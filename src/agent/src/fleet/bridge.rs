@@ -23,7 +23,7 @@ use tracing::{debug, info, warn};
 use super::fence::Fence;
 use super::paths::{Path, beside, paths};
 use super::sounder::Sounder;
-use super::{Charge, Charged, Member, Order, Reach, Taken, Toll};
+use super::{Charge, Charged, Member, Order, Reach, Rival, Taken, Toll};
 use crate::mailbox::Mailbox;
 use crate::moor::{self, Moor};
 
@@ -54,6 +54,8 @@ pub(super) struct Bridge<T> {
     /// `None` until it was said which there are.
     wanted: Option<BTreeMap<IpAddr, Wanted>>,
     taken: BTreeMap<IpAddr, Taken>,
+    /// Who had addresses of this node, too.
+    rivals: BTreeMap<IpAddr, Rival>,
     ordered: Option<Vec<Wanted>>,
     charged: Vec<Charged>,
     /// How often it was told which addresses there are, and how often it has answered that.
@@ -91,6 +93,7 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
             sounder: Sounder::default(),
             wanted: None,
             taken: BTreeMap::new(),
+            rivals: BTreeMap::new(),
             ordered: None,
             charged: Vec::new(),
             charges: 0,
@@ -300,7 +303,10 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
                     self.toll.news(&news);
                     self.log_node(&news);
                 }
-                News::Address(news) => self.heed(&news, now),
+                News::Address(news) => {
+                    sooner |= matches!(news, succession::News::Prevails { .. });
+                    self.heed(&news, now);
+                }
                 News::HandOver(news) => self.log_handover(&news),
             }
         }
@@ -398,6 +404,11 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
             }
             succession::News::Prevails { address, over } => {
                 info!(ip = %address, over = self.name(over), "keeps an address that another node had, too");
+                let rival = Rival {
+                    node: over,
+                    until: now,
+                };
+                self.rivals.insert(address, rival);
                 self.moor.order(moor::Order::Announce(address));
             }
         }
@@ -413,6 +424,7 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
             .collect();
         let mine: BTreeSet<IpAddr> = claims.iter().map(|claim| claim.address).collect();
         self.taken.retain(|address, _| mine.contains(address));
+        self.rivals.retain(|address, _| mine.contains(address));
         let wanted: Vec<Wanted> = claims
             .iter()
             .filter_map(|claim| {
@@ -451,6 +463,7 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
                     0 => None,
                     _ => self.taken.get(&claim.address).copied(),
                 },
+                rival: self.rivals.get(&claim.address).copied(),
             })
             .collect();
         if self.answered != self.charges || charged != self.charged {

@@ -11,7 +11,7 @@ use mooring_core::ipam::reason::{AnnouncedReason, SingleResponderReason};
 use mooring_core::peer::Term;
 use serde_json::{Value, json};
 
-use super::{ExternalIP, ExternalIPStatus, Method, Move, Responder, Sighting};
+use super::{ExternalIP, ExternalIPStatus, Method, Move, Overlap, Responder, Sighting};
 use crate::condition::{ConditionType, condition, set_condition};
 
 /// The conditions that are the agent's of the node that has the address, or shall have it.
@@ -41,6 +41,8 @@ pub struct Held {
     pub since: Time,
     /// How it came to the node, if that is known.
     pub last_move: Option<Move>,
+    /// Who had it at the same time, if somebody did.
+    pub last_overlap: Option<Overlap>,
     /// Under which plan the node has it, and how often it was taken over since; `None` if that is not known.
     pub term: Option<Term>,
 }
@@ -98,6 +100,11 @@ pub fn said_status(said: &Said, former: &ExternalIPStatus, now: &Time) -> Extern
             let last = held.last_move.clone()?;
             let time = whole_seconds(&last.time);
             Some(Move { time, ..last })
+        }),
+        last_overlap: held.and_then(|held| {
+            let last = held.last_overlap.clone()?;
+            let time = whole_seconds(&last.time);
+            Some(Overlap { time, ..last })
         }),
         term: held.and_then(|held| held.term).map(Into::into),
         moves: Vec::new(),

@@ -3,7 +3,9 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource as _;
 use mooring_core::condition::Condition as Decided;
-use mooring_core::external_ip::{Announcement, How, Known, Move, Moved, Remarks, Said, Seen};
+use mooring_core::external_ip::{
+    Announcement, How, Known, Move, Moved, Overlap, Remarks, Said, Seen,
+};
 use mooring_core::ipam::object_name;
 use mooring_core::kube_proxy::snapshot::Timestamp;
 use mooring_core::mooring;
@@ -34,6 +36,7 @@ pub fn known(object: &ExternalIP) -> Result<Known, NoClaim> {
         taken_by: status.and_then(|status| status.node.clone()),
         term: status.and_then(|status| status.term).map(Into::into),
         last_move: status.and_then(|status| status.last_move.as_ref().map(how_moved)),
+        last_overlap: status.and_then(|status| status.last_overlap.as_ref().map(overlap)),
         moves: status.map_or_else(Vec::new, |status| status.moves.iter().map(moved).collect()),
         announced: find(ConditionType::Announced).map(|said| Announcement {
             said,
@@ -45,6 +48,14 @@ pub fn known(object: &ExternalIP) -> Result<Known, NoClaim> {
         }),
         request_met: find(ConditionType::RequestMet),
     })
+}
+
+fn overlap(overlap: &super::Overlap) -> Overlap {
+    Overlap {
+        until: timestamp(&overlap.time),
+        node: overlap.node.clone(),
+        milliseconds: overlap.duration_milliseconds,
+    }
 }
 
 fn how(status: &ExternalIPStatus) -> Option<How> {

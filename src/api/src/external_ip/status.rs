@@ -43,6 +43,9 @@ pub struct ExternalIPStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
     pub moves: Vec<Moved>,
+    /// When another node had it at the same time, as while the network was split: of the last time, while this node has had it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_overlap: Option<Overlap>,
     /// Under which plan the node has it, and how often it was taken over since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub term: Option<Term>,
@@ -76,6 +79,20 @@ pub struct Move {
     /// Why, in one word: `TakeOver` if the node that had it was gone, or the `spec.cause` of the plan.
     pub reason: String,
     /// How long nobody answered, or how long it took if somebody always did.
+    #[schemars(range(max = 4_294_967_295_u32))]
+    pub duration_milliseconds: u32,
+}
+
+/// Two nodes had an address at once.
+#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Overlap {
+    /// Until when.
+    pub time: Time,
+    /// The other node, which let go of it then. Absent if it is gone from the cluster meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// For how long, at most: since the node that has it now began to answer.
     #[schemars(range(max = 4_294_967_295_u32))]
     pub duration_milliseconds: u32,
 }

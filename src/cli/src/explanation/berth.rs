@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use mooring_core::external_ip::{How, Known, Moved, Seen};
+use mooring_core::external_ip::{How, Known, Moved, Overlap, Seen};
 use mooring_core::ipam::pool::{PoolId, REUSE_AFTER, Source};
 use mooring_core::kube_proxy::snapshot::Timestamp;
 use mooring_core::mooring::Method;
@@ -187,6 +187,8 @@ fn announcement(look: &Look, address: IpAddr) -> Vec<Reason> {
     }
     let moves = known.map(Known::history).unwrap_or_default();
     reasons.extend(moves.iter().take(MOVES).map(moved));
+    let overlap = known.and_then(|known| known.last_overlap.as_ref());
+    reasons.extend(overlap.map(|overlap| beside(address, overlap)));
     let seen = stands.and_then(|stands| stands.seen.as_ref());
     reasons.extend(
         seen.filter(|_| taken_by.is_some())
@@ -226,6 +228,20 @@ fn moved(moved: &Moved) -> Reason {
         format!(
             "at {} it came to {to}{from} within {} ms ({})",
             how.at, how.milliseconds, how.reason
+        ),
+    )
+}
+
+/// Who had the address as well.
+fn beside(address: IpAddr, overlap: &Overlap) -> Reason {
+    let other = overlap.node.as_deref().unwrap_or("a node that is gone");
+    Reason::new(
+        Step::Announcement,
+        "AnsweredTwice",
+        format!(
+            "until {} {other} answered for {address}, too, for {:.1} s at most: neither node could hear the other one",
+            overlap.until,
+            f64::from(overlap.milliseconds) / 1_000.0
         ),
     )
 }

@@ -172,6 +172,7 @@ impl Cluster {
                     taken_by: None,
                     term: None,
                     last_move: None,
+                    last_overlap: None,
                     moves: Vec::new(),
                     announced: None,
                     request_met: None,

@@ -1,4 +1,4 @@
-use mooring_core::external_ip::{Move, Moved};
+use mooring_core::external_ip::{Move, Moved, Overlap};
 use mooring_core::guard::foreign::{Finding, ForeignAddress};
 use mooring_core::node::Responder;
 use serde_json::{Value, json};
@@ -141,6 +141,26 @@ fn how_an_address_came_to_its_node_is_told_the_latest_move_first() {
         first.contains("came to n2 within 250 ms (FirstChoice)"),
         "{first}"
     );
+}
+
+#[test]
+fn that_another_node_had_an_address_as_well_is_told() {
+    let mut cluster = Cluster::default();
+    cluster.service("web", "blue", |_| {});
+    cluster.settle();
+    cluster.take("10.0.1.1", "n1", "True", "Announced");
+    let now = cluster.snapshot.now;
+    let known = cluster.snapshot.addresses.first_mut().unwrap();
+    std::sync::Arc::make_mut(known).last_overlap = Some(Overlap {
+        until: now,
+        node: Some("n2".to_owned()),
+        milliseconds: 25_300,
+    });
+    let found = cluster.explain("10.0.1.1");
+    let mut reasons = found.reasons.iter();
+    let told = reasons.find(|one| one.reason == "AnsweredTwice").unwrap();
+    let expected = format!("until {now} n2 answered for 10.0.1.1, too, for 25.3 s at most");
+    assert!(told.message.starts_with(&expected), "{}", told.message);
 }
 
 #[test]

@@ -28,5 +28,6 @@ pub use occupied::of_cluster;
 pub use relocation::{Immovable, Relocation, Stage, stage};
 pub use remarks::{Remarks, not_met};
 pub use snapshot::{
-    Announcement, ClusterNode, How, Known, MOVES, Move, Moved, Networks, Said, Seen, Snapshot,
+    Announcement, ClusterNode, How, Known, MOVES, Move, Moved, Networks, Overlap, Said, Seen,
+    Snapshot,
 };

@@ -65,6 +65,8 @@ pub struct Known {
     pub term: Option<Term>,
     /// `status.lastMove`: how it came there.
     pub last_move: Option<Move>,
+    /// `status.lastOverlap`: which other node had it at the same time.
+    pub last_overlap: Option<Overlap>,
     /// `status.moves`: how it came to the nodes that had it, the latest first.
     pub moves: Vec<Moved>,
     /// The condition `Announced` in its status, and more about the same.
@@ -83,6 +85,17 @@ pub struct Move {
     /// Why, in one word: a [`cause`](Known::cause), or [`TAKE_OVER`](Self::TAKE_OVER).
     pub reason: String,
     /// For how many milliseconds nobody answered, or how many it took if somebody always did.
+    pub milliseconds: u32,
+}
+
+/// Two nodes had an address at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlap {
+    /// Until when.
+    pub until: Timestamp,
+    /// The other node, unless it is gone.
+    pub node: Option<String>,
+    /// For how many milliseconds, at most.
     pub milliseconds: u32,
 }
 

@@ -27,6 +27,8 @@ pub struct Succession {
     gone: BTreeMap<PeerId, Source>,
     /// What this node really answers for.
     held: BTreeSet<IpAddr>,
+    /// This node stood still, so that it answers for nothing until it has asked the wire.
+    stood_still: bool,
     tellings: BTreeMap<PeerId, Telling>,
 }
 
@@ -64,6 +66,7 @@ impl Succession {
             posts: BTreeMap::new(),
             gone: BTreeMap::new(),
             held: BTreeSet::new(),
+            stood_still: false,
             tellings: BTreeMap::new(),
         }
     }
@@ -110,6 +113,13 @@ impl Succession {
     /// What this node really answers for.
     pub fn set_held(&mut self, held: BTreeSet<IpAddr>) {
         self.held = held;
+        self.stood_still = false;
+    }
+
+    /// This node stood still for so long that it stops to answer until the wire was asked, and [`Self::set_held`] says so. Meanwhile
+    /// it tells nobody what it has: that would be taken for two who answered.
+    pub fn stood_still(&mut self) {
+        self.stood_still = true;
     }
 
     /// A node that this one watches is judged otherwise than before.
@@ -217,7 +227,12 @@ impl Succession {
         let mine = manned.holder() == own;
         if manned.is_better(&claim) {
             let held = self.held.contains(&address);
+            let former = manned.claim();
             manned.taken = Some(claim);
+            if mine && held && !self.stood_still && claim.term.plan == manned.post.plan {
+                // So that the other one knows that both had it. Where the plan has changed, it was given away.
+                output.tell.push((claim.holder, Word::Has(former)));
+            }
             if mine {
                 output.news.push(News::Yields {
                     address,
@@ -319,8 +334,11 @@ impl Succession {
             .iter_mut()
             .filter(|(_, telling)| telling.next <= now);
         for (node, telling) in due {
-            telling.left -= 1;
             telling.next = now + TELL_GAP;
+            if self.stood_still {
+                continue;
+            }
+            telling.left -= 1;
             let held = self
                 .held
                 .iter()

@@ -341,6 +341,7 @@ impl World {
                 taken_by: None,
                 term: None,
                 last_move: None,
+                last_overlap: None,
                 moves: Vec::new(),
                 announced: None,
                 request_met: None,

@@ -114,6 +114,7 @@ fn said(held: bool) -> Said {
         method: external_ip::Method::Uplink,
         since: now(),
         last_move: None,
+        last_overlap: None,
         term: None,
     });
     let reason = match &held {

@@ -1,7 +1,7 @@
 use mooring_core::ipam::reason::{ConflictReason, RangesUsableReason, SingleResponderReason};
 use serde_json::to_value;
 
-use super::super::Responder;
+use super::super::{Overlap, Responder};
 use super::*;
 
 fn at(seconds: i64) -> Time {
@@ -20,6 +20,11 @@ fn held() -> Held {
             from: Some("n2".to_owned()),
             reason: "Drained".to_owned(),
             duration_milliseconds: 7,
+        }),
+        last_overlap: Some(Overlap {
+            time: at(99),
+            node: Some("n2".to_owned()),
+            duration_milliseconds: 9_000,
         }),
         term: Some(Term {
             plan: 3,
@@ -80,6 +85,11 @@ fn a_holder_says_where_and_how_it_answers_in_whole_seconds() {
                     "from": "n2",
                     "reason": "Drained",
                     "durationMilliseconds": 7,
+                },
+                "lastOverlap": {
+                    "time": "1970-01-01T00:01:39Z",
+                    "node": "n2",
+                    "durationMilliseconds": 9_000,
                 },
                 "term": {"plan": 3, "takeovers": 1},
                 "conditions": [

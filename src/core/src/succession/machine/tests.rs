@@ -152,8 +152,28 @@ fn who_took_over_keeps_it_and_tells_the_one_that_comes_back() {
         }]
     );
     assert_eq!((deed(&a), a.holder(ip())), (None, Some(B)));
+    // The other one hears that both had it.
+    let had = claim(A, term(1, 0));
+    assert_eq!(output.tell, [(B, Word::Has(had))]);
+    let news = b.receive(had).news;
+    assert!(matches!(news[..], [News::Prevails { over: A, .. }]));
     // The same once more is nothing new.
     assert_eq!(a.receive(claim(B, term(1, 1))), Output::default());
+}
+
+#[test]
+fn who_stood_still_tells_nobody_what_it_had() {
+    let mut a = holding(A);
+    a.stood_still();
+    assert_eq!(a.receive(claim(B, term(1, 1))).tell, []);
+    let mut b = successor();
+    b.stood_still();
+    assert_eq!(b.back(A, START).tell, []);
+    let now = b.deadline().unwrap();
+    assert_eq!(b.tell(now).tell, []);
+    b.set_held(BTreeSet::from([ip()]));
+    let now = b.deadline().unwrap();
+    assert_eq!(b.tell(now).tell, [(A, Word::Has(claim(B, term(1, 1))))]);
 }
 
 #[test]
