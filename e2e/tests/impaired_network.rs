@@ -109,6 +109,9 @@ fn pauses(scene: &Scene<'_>) {
 /// Each side serves its own clients, and the host that sees both is answered twice. When they meet again, one lets go, and the
 /// Services are told for how long it was so.
 fn split(scene: &Scene<'_>) {
+    let events = scene.mooring.all_events();
+    let twice = events.iter().find(|event| event.contains("AnsweredTwice"));
+    assert_eq!(twice, None, "whoever stood still answered nobody meanwhile");
     let (trial, node, addresses) = scene.begin();
     scene.cut_off(&node);
     scene.mooring.let_pass(SPLIT);

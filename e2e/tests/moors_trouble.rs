@@ -14,7 +14,7 @@ use std::time::Duration;
 use moored::{Holder, POOL, Tale, address, addresses, tell_all, web_service};
 use mooring::Mooring;
 use plugin::Cluster;
-use serde_json::json;
+use serde_json::{Value, json};
 use testbed::Bed;
 use testbed::probe::Mac;
 use testbed::protocol::Request;
@@ -59,7 +59,7 @@ const fn stories<'a>() -> [Tale<Scene<'a>>; 9] {
     [
         ("a foreign host has the address before", foreign_holder),
         (
-            "a Service without Pods is answered for when it has some",
+            "a Service without Pods is answered for when it has some, and says so when kube-proxy leaves it alone",
             unprogrammed,
         ),
         ("a foreign host claims what a node has", foreign_claim),
@@ -148,6 +148,23 @@ fn unprogrammed(scene: &Scene<'_>) {
     );
     mooring.expect_one(&story, holder.mac);
     // Whoever is answered is served.
+    mooring.expect_answers(empty, 100);
+
+    // When kube-proxy drops what its node has, the node goes on to answer, and says that it leads nowhere, and why.
+    let left_to = |proxy: Value| {
+        let label =
+            json!({"metadata": {"labels": {"service.kubernetes.io/service-proxy-name": proxy}}});
+        mooring.merge("service/empty", &label);
+    };
+    left_to(json!("another"));
+    let announced = mooring.wait_until_said(empty, "Announced", "ProxyNotProgrammed");
+    println!("  {}", announced.message);
+    for part in ["answers for", "service-proxy-name=another"] {
+        assert!(announced.message.contains(part), "{announced:?}");
+    }
+    assert_eq!(mooring.claim(empty)["status"]["node"], *holder.node);
+    left_to(Value::Null);
+    mooring.wait_until_said(empty, "Announced", "Announced");
     mooring.expect_answers(empty, 100);
     mooring.delete("service/empty");
 }

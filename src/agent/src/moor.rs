@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use mooring_core::fencing::Permits;
-use mooring_core::mooring::{Node, Now, ProxyState, Sighting, Standing, Wanted};
+use mooring_core::mooring::{Node, Now, ProxyState, Sighting, Standing, Target, Wanted};
 use mooring_core::node::NodeReport;
 use mooring_core::wire::Mac;
 use tokio::sync::oneshot;
@@ -56,8 +56,10 @@ pub(crate) enum Order {
     Permit(Permits),
     /// What the node is like, and the interfaces of its default routes.
     Node(Box<NodeReport>, Vec<String>),
-    /// What the service proxy forwards.
+    /// What the service proxy forwards of what is waited for.
     Proxy(ProxyState),
+    /// What it does not forward any more of what is held.
+    Missing(BTreeSet<Target>),
     /// The addresses to ask the wire for, as a witness, with the nodes that have them, where that is known.
     Watch(BTreeMap<IpAddr, Option<String>>),
     /// The node behind each MAC address.

@@ -199,6 +199,10 @@ pub struct ServiceReference {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
     pub health_check_node_port: Option<u16>,
+    /// Its label `service.kubernetes.io/service-proxy-name`: kube-proxy leaves a Service that has it to another service proxy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub service_proxy_name: Option<String>,
     /// It asked for Mooring, by an annotation or its class. If it does so no more, it gives the address back; one that was
     /// given the address unasked keeps it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

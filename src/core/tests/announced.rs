@@ -6,7 +6,7 @@ use mooring_core::external_ip::Remarks;
 use mooring_core::ipam::plan::Gate;
 use mooring_core::ipam::reason::AnnouncedReason;
 use mooring_core::ipam::service::ServicePort;
-use mooring_core::mooring::{Node, Standing, State};
+use mooring_core::mooring::{Node, Standing, State, Unforwarded};
 use mooring_core::proxy_mode::LiveMode;
 use mooring_core::wire::Mac;
 
@@ -64,6 +64,7 @@ fn excuses(node: &str) -> Vec<Condition> {
     let node = Node {
         name: node.to_owned(),
         mode: LiveMode::Iptables,
+        proxy_trouble: None,
         uplinks: Vec::new(),
         default_routes: Vec::new(),
     };
@@ -75,10 +76,11 @@ fn excuses(node: &str) -> Vec<Condition> {
     let service = id("web");
     let states = [
         State::Elsewhere { mac: Mac([2; 6]) },
-        State::NotProgrammed {
+        State::NotProgrammed(Unforwarded {
             service: service.clone(),
             port,
-        },
+            cause: None,
+        }),
         State::NotHealthy {
             service,
             port: 31_000,

@@ -39,6 +39,7 @@ fn new_services(number: usize) -> (Decision, Stores) {
             asked: true,
             traffic_policy: TrafficPolicy::Cluster,
             health_port: None,
+            service_proxy: None,
         };
         decision.create.push(Berthed {
             claim: Claim {

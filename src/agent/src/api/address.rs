@@ -80,6 +80,7 @@ impl Address {
                     service: holder.service,
                     ports: holder.ports,
                     health_port: holder.health_port,
+                    service_proxy: holder.service_proxy,
                 })
                 .collect(),
             status,

@@ -41,6 +41,7 @@ fn address(planned: Option<&str>, holder: Option<&str>) -> Address {
             service: ObjectName::new("default", "web"),
             ports: vec![http],
             health_port: None,
+            service_proxy: None,
         }]
         .into(),
         status: ExternalIPStatus {
@@ -91,6 +92,7 @@ fn holding() -> State {
         took: Duration::from_millis(2_500),
         claimed_by: None,
         fenced: false,
+        forsaken: None,
         exposed: None,
     })
 }

@@ -27,6 +27,7 @@ fn known() -> Known {
             service: ObjectName::new("shop", "dns"),
             ports: vec![port],
             health_port: Some(31_000),
+            service_proxy: Some("other".to_owned()),
         }]
         .into(),
         status: mooring_api::external_ip::ExternalIPStatus {

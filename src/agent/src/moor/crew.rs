@@ -23,7 +23,7 @@ use carrying_out::log_changes;
 
 use super::deputy::{Deputy, RENEWAL};
 use super::hull::{self, Hull};
-use super::lookout::Question;
+use super::lookout::{Look, Question};
 use super::segments::Segments;
 use super::{Farewell, Moored, Order, SegmentLink, Tally, Told};
 use crate::fleet::{self, Fleet, Held, Reach};
@@ -31,6 +31,8 @@ use crate::mailbox::Mailbox;
 
 /// Addresses on links are compared with what shall be so often when nothing tells of a change: they are renewed then.
 const CHECK: Duration = Duration::from_secs(5);
+/// How often it is looked whether what is held is forwarded on.
+const LOOK_BACK: Duration = Duration::from_secs(10);
 /// kube-proxy syncs every 30 seconds at the latest, unless it is told to take longer (`ipvs.syncPeriod`).
 const RELIEF: Duration = Duration::from_secs(40);
 
@@ -41,7 +43,7 @@ const GAP: Duration = Duration::from_millis(5);
 /// The thread.
 pub(super) struct Crew<T> {
     mailbox: Mailbox<Order>,
-    lookout: Sender<Question>,
+    lookout: Sender<Look>,
     fleet: Fleet,
     tell: T,
     host: LinuxHost,
@@ -65,6 +67,8 @@ pub(super) struct Crew<T> {
     /// When the addresses on links are to be looked at again.
     check: Now,
     asked: Option<Question>,
+    /// When it is looked next whether what is held is forwarded on.
+    look_back: Now,
     exposed: Option<String>,
     told: Arc<[Standing]>,
     /// What it answers for, as the fleet was told last.
@@ -79,7 +83,7 @@ impl<T: FnMut(Told)> Crew<T> {
     pub(super) fn new(
         name: &str,
         mailbox: Mailbox<Order>,
-        lookout: Sender<Question>,
+        lookout: Sender<Look>,
         fleet: Fleet,
         tally: Arc<Tally>,
         tell: T,
@@ -108,6 +112,7 @@ impl<T: FnMut(Told)> Crew<T> {
             done: Orders::default(),
             check: Now::ZERO,
             asked: None,
+            look_back: Now::ZERO,
             exposed: None,
             told: Arc::default(),
             held: Held::default(),
@@ -222,6 +227,7 @@ impl<T: FnMut(Told)> Crew<T> {
                 }
             }
             Order::Proxy(proxy) => self.moorings.program(proxy),
+            Order::Missing(missing) => self.moorings.miss(&missing, now),
             Order::Watch(watched) => {
                 self.watched = watched;
                 self.watch(now);
@@ -311,7 +317,7 @@ impl<T: FnMut(Told)> Crew<T> {
         }
         let orders = self.moorings.tick(now);
         self.carry_out(orders, now);
-        self.ask_lookout();
+        self.ask_lookout(now);
         let ready: BTreeSet<IpAddr> = self.moorings.ready().collect();
         if ready != self.ready {
             self.fleet.order(fleet::Order::Ready(ready.clone()));
@@ -361,8 +367,8 @@ impl<T: FnMut(Told)> Crew<T> {
         }
     }
 
-    /// What the service proxy forwards is read only while an address waits for it.
-    fn ask_lookout(&mut self) {
+    /// What the service proxy forwards is read again and again while an address waits for it, and now and then while one is held.
+    fn ask_lookout(&mut self, now: Now) {
         let waits = self.moorings.awaiting();
         let own = self.node.uplinks.iter().flat_map(|of| &of.addresses);
         let question = (!waits.is_empty()).then(|| Question {
@@ -372,12 +378,18 @@ impl<T: FnMut(Told)> Crew<T> {
             addresses: own.copied().collect(),
         });
         if question != self.asked {
+            let look = Look::Awaited(question.clone().unwrap_or_default());
             // It ends only with the process.
-            let _ = self.lookout.send(question.clone().unwrap_or_default());
+            let _ = self.lookout.send(look);
             if question.is_none() {
                 self.moorings.program(ProxyState::default());
             }
             self.asked = question;
+        }
+        if now >= self.look_back {
+            self.look_back = now + LOOK_BACK;
+            let held = self.moorings.serving();
+            let _ = self.lookout.send(Look::Held(self.node.mode, held));
         }
     }
 

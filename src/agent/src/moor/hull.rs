@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use mooring_core::condition::{ConditionStatus, ConditionType};
 use mooring_core::ipam::pool::Ping;
 use mooring_core::ipam::range::{AddressRange, HostBits};
 use mooring_core::ipam::service::Protocol;
@@ -100,10 +101,21 @@ pub(super) fn node(
     let node = Node {
         name: name.to_owned(),
         mode: report.mode,
+        proxy_trouble: proxy_trouble(report),
         uplinks,
         default_routes: default_routes.iter().map(renamed).collect(),
     };
     Ok((node, found))
+}
+
+/// What the node's look at its kube-proxy came to, unless that is good.
+fn proxy_trouble(report: &NodeReport) -> Option<String> {
+    let mut conditions = report.conditions.iter();
+    let bad = conditions.find(|condition| {
+        condition.kind == ConditionType::KubeProxyHealthy
+            && condition.status != ConditionStatus::True
+    });
+    bad.map(|condition| condition.message.clone())
 }
 
 fn path(link: &Link, links: &[Link]) -> Path {

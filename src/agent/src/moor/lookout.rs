@@ -1,5 +1,5 @@
-//! Reads what the service proxy forwards, again and again while somebody waits for it. Its lists are long on nodes with many
-//! Services, so this has a thread of its own.
+//! Reads what the service proxy forwards: again and again while somebody waits for it, and now and then whether what is held is
+//! forwarded on. Its lists are long on nodes with many Services, so this has a thread of its own.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -30,11 +30,20 @@ const SHARE: u32 = 9;
 const FAMILIES: [(IpFamily, bool); 2] = [(IpFamily::V4, true), (IpFamily::V6, false)];
 
 /// What is to be read.
+#[derive(Debug)]
+pub(super) enum Look {
+    /// What is waited for: again and again, until something else is waited for.
+    Awaited(Question),
+    /// Whether what handles Services on the node forwards on what is held: once.
+    Held(LiveMode, BTreeSet<Target>),
+}
+
+/// What is waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Question {
     /// What handles Services on the node.
     pub mode: LiveMode,
-    /// What it is waited for; nothing: nobody waits.
+    /// What it shall forward; nothing: nobody waits.
     pub targets: BTreeSet<Target>,
     /// The health check ports of the Services among them.
     pub health_ports: BTreeSet<u16>,
@@ -46,37 +55,43 @@ pub(super) struct Question {
 type Found = Result<Facility<BTreeSet<Target>>, ReadError>;
 
 /// Starts the thread.
-pub(super) fn start(moor: Moor) -> Result<Sender<Question>> {
-    let (sender, questions) = mpsc::channel::<Question>();
+pub(super) fn start(moor: Moor) -> Result<Sender<Look>> {
+    let (sender, looks) = mpsc::channel::<Look>();
     let health = HealthPorts::new()?;
     thread::Builder::new()
         .name("lookout".to_owned())
         .spawn(move || {
-            let Ok(mut question) = questions.recv() else {
-                return;
-            };
-            let mut opened = Instant::now();
+            let mut open: Option<(Question, Instant)> = None;
             // Whoever hears of it looks at all addresses, before anything else runs on the node.
             let mut told = None;
+            let mut hindsight = Hindsight::default();
             loop {
-                let newer = if question.targets.is_empty() {
-                    questions.recv().map_err(|_| RecvTimeoutError::Disconnected)
-                } else {
-                    let begin = Instant::now();
-                    let state = ProxyState {
-                        programmed: read(&LinuxHost::new(), &question),
-                        unhealthy: health.unhealthy(&question.health_ports, &question.addresses),
-                    };
-                    if told.as_ref() != Some(&state) {
-                        told = Some(state.clone());
-                        moor.order(Order::Proxy(state));
+                let newer = match &open {
+                    None => looks.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                    Some((question, opened)) => {
+                        let begin = Instant::now();
+                        let state = ProxyState {
+                            programmed: read(&LinuxHost::new(), question),
+                            unhealthy: health
+                                .unhealthy(&question.health_ports, &question.addresses),
+                        };
+                        if told.as_ref() != Some(&state) {
+                            told = Some(state.clone());
+                            moor.order(Order::Proxy(state));
+                        }
+                        looks.recv_timeout(gap(opened.elapsed(), begin.elapsed()))
                     }
-                    questions.recv_timeout(gap(opened.elapsed(), begin.elapsed()))
                 };
                 match newer {
-                    Ok(newer) => {
-                        question = newer;
-                        (opened, told) = (Instant::now(), None);
+                    Ok(Look::Awaited(question)) => {
+                        let waits = !question.targets.is_empty();
+                        open = waits.then(|| (question, Instant::now()));
+                        told = None;
+                    }
+                    Ok(Look::Held(mode, held)) => {
+                        if let Some(missing) = hindsight.look(&LinuxHost::new(), mode, &held) {
+                            moor.order(Order::Missing(missing));
+                        }
                     }
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return,
@@ -87,21 +102,61 @@ pub(super) fn start(moor: Moor) -> Result<Sender<Question>> {
     Ok(sender)
 }
 
+/// What was seen of what is held.
+#[derive(Debug, Default)]
+struct Hindsight {
+    /// Something was missing.
+    missed: bool,
+    /// When the next reading may begin.
+    rested: Option<Instant>,
+}
+
+impl Hindsight {
+    /// What is missing; `None` if nothing is, as before, or if the last reading took so long that this one would be too soon.
+    fn look(
+        &mut self,
+        host: &dyn Host,
+        mode: LiveMode,
+        held: &BTreeSet<Target>,
+    ) -> Option<BTreeSet<Target>> {
+        let begin = Instant::now();
+        if self.rested.is_some_and(|rested| begin < rested) {
+            return None;
+        }
+        let missing = missing(host, mode, held);
+        self.rested = Some(Instant::now() + begin.elapsed() * SHARE);
+        let before = std::mem::replace(&mut self.missed, !missing.is_empty());
+        (self.missed || before).then_some(missing)
+    }
+}
+
 /// How long to wait before the next reading, by how long the question is open and how long the last reading took.
 fn gap(open: Duration, took: Duration) -> Duration {
     (open / PATIENCE).clamp(GAPS.0, GAPS.1).max(took * SHARE)
 }
 
-/// What of the targets is forwarded.
+/// What of what is waited for is forwarded.
 pub(super) fn read(host: &dyn Host, question: &Question) -> Programmed {
-    let wanted = &question.targets;
+    programmed(host, question.mode, &question.targets)
+}
+
+/// What is not forwarded any more; of what cannot be read, nothing is missing.
+fn missing(host: &dyn Host, mode: LiveMode, held: &BTreeSet<Target>) -> BTreeSet<Target> {
+    match programmed(host, mode, held) {
+        Programmed::Targets(forwarded) => held.difference(&forwarded).copied().collect(),
+        Programmed::NotRead | Programmed::Failed(_) | Programmed::Hidden(_) => BTreeSet::new(),
+    }
+}
+
+/// What of the targets is forwarded, where that handles Services.
+fn programmed(host: &dyn Host, mode: LiveMode, wanted: &BTreeSet<Target>) -> Programmed {
     let ipvs = || ipvs(host, wanted);
     let filter = |read: &dyn Fn(IpFamily) -> Result<Facility<Vec<ServiceTarget>>, ReadError>| {
         filtered(read, wanted)
     };
     let iptables = || filter(&|family| host.iptables_targets(family));
     let nftables = || filter(&|family| host.nftables_targets(family));
-    match question.mode {
+    match mode {
         LiveMode::Ipvs => one(masqueraded(host, ipvs()), "IPVS"),
         LiveMode::KubeRouter => one(ipvs(), "IPVS"),
         LiveMode::Nftables => one(nftables(), "nftables"),

@@ -60,6 +60,7 @@ fn wanted(address: IpAddr) -> Wanted {
             service: ObjectName::new("default", "web"),
             ports: vec![http],
             health_port: None,
+            service_proxy: None,
         }]
         .into(),
         bind: Bind::Auto,

@@ -133,6 +133,7 @@ fn holder(reference: &ServiceReference) -> Holder {
             TrafficPolicy::Local => service::TrafficPolicy::Local,
         },
         health_port: reference.health_check_node_port,
+        service_proxy: reference.service_proxy_name.clone(),
         asked: reference.asked,
     }
 }
@@ -159,6 +160,7 @@ fn reference(holder: &Holder) -> ServiceReference {
             service::TrafficPolicy::Local => TrafficPolicy::Local,
         },
         health_check_node_port: holder.health_port,
+        service_proxy_name: holder.service_proxy.clone(),
         asked: holder.asked,
         share: holder.share.as_ref().map(|share| match share {
             request::Share::Key(key) => Share {

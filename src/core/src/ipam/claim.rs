@@ -11,6 +11,10 @@ use super::request::{self, Request, Share};
 use super::service::{Service, ServicePort, TrafficPolicy};
 use crate::kube_proxy::snapshot::{ObjectName, Timestamp};
 
+/// The label with which kube-proxy leaves a Service to another service proxy, whatever its value (`NewProxyServer` in
+/// `cmd/kube-proxy/app/server.go` selects the Services without it).
+pub const SERVICE_PROXY_NAME: &str = "service.kubernetes.io/service-proxy-name";
+
 /// An address that is taken, or rests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
@@ -39,6 +43,8 @@ pub struct Holder {
     pub traffic_policy: TrafficPolicy,
     /// Where a node's service proxy says whether it can.
     pub health_port: Option<u16>,
+    /// The service proxy that it is left to by its label, [`SERVICE_PROXY_NAME`].
+    pub service_proxy: Option<String>,
     /// It asked for Mooring, by an annotation or its class. If it does so no more, it gives the address back; one that
     /// never asked keeps it.
     pub asked: bool,
@@ -66,6 +72,7 @@ impl Holder {
             share: request.share.clone(),
             traffic_policy: service.traffic_policy,
             health_port: service.health_port,
+            service_proxy: service.labels.get(SERVICE_PROXY_NAME).cloned(),
             asked: request.claim != request::Claim::Unasked,
         }
     }

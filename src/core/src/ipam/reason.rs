@@ -140,7 +140,7 @@ reasons! {
             NoEligibleNode,
             /// its node has not taken it yet
             WaitingForNode,
-            /// what handles Services on its node does not forward it yet
+            /// what handles Services on its node does not forward it yet, or has not for long although its node answers
             ProxyNotProgrammed,
             /// another host still answers for it; nobody else speaks before that one is silent
             AnsweredElsewhere,

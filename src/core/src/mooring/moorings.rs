@@ -86,6 +86,13 @@ impl Moorings {
         self.proxy = proxy;
     }
 
+    /// What the service proxy does not forward any more, of [what is held](Self::serving).
+    pub fn miss(&mut self, missing: &BTreeSet<Target>, now: Now) {
+        for mooring in self.berthed.values_mut() {
+            mooring.miss(missing, now);
+        }
+    }
+
     /// Until when which Fenced addresses may be answered for.
     pub fn permit(&mut self, permits: Permits) {
         self.permits = permits;
@@ -208,6 +215,12 @@ impl Moorings {
             .collect()
     }
 
+    /// What the service proxy has to go on to forward: everything of every address that is held.
+    pub fn serving(&self) -> BTreeSet<Target> {
+        let held = self.berthed.values().filter(|mooring| mooring.is_held());
+        held.flat_map(|mooring| mooring.wanted.targets()).collect()
+    }
+
     /// What can stand on an uplink while no agent runs, so that the kernel answers: everything that is held, except where a
     /// local address would keep its traffic from being forwarded, or the kernel would not answer.
     pub fn stand_ins(&self) -> BTreeMap<IpAddr, String> {
@@ -264,7 +277,8 @@ impl Moorings {
     pub fn standings(&self, now: Now) -> impl Iterator<Item = Standing> + '_ {
         let all = self.berthed.values();
         let permits = &self.permits;
-        all.map(move |mooring| mooring.standing(&self.proxy, permits, self.exposed.as_deref(), now))
+        let (node, exposed) = (&self.node, self.exposed.as_deref());
+        all.map(move |mooring| mooring.standing(node, &self.proxy, permits, exposed, now))
     }
 
     /// Announces what is due, as far as the budget goes.

@@ -1,18 +1,20 @@
 //! One address of a node, and how far the node is with it.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::fencing::{self, Permits};
 use crate::ipam::pool::Ports;
+use crate::ipam::service::ServicePort;
 use crate::wire::Mac;
 
 use super::Now;
 use super::announcements::{Purse, Schedule};
 use super::berth::{Berth, Hindrance, Method, Place};
 use super::orders::{Orders, Sending, Words};
-use super::standing::{Holding, Standing, State};
-use super::wanted::{Arrival, Lack, Path, Programmed, ProxyState, Wanted};
+use super::standing::{Holding, Standing, State, Unforwarded};
+use super::wanted::{Arrival, Lack, Node, Path, Programmed, ProxyState, Served, Target, Wanted};
 
 /// How often the wire is asked before an address is taken.
 const ASKS: u32 = 3;
@@ -38,6 +40,9 @@ const STUBBORN: Duration = Duration::from_secs(10);
 const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
 /// How long after the last foreign claim there is still said to be a conflict.
 const CONFLICT_LASTS: Duration = Duration::from_secs(60);
+/// How long the service proxy may not forward what the node holds until that is said: kube-proxy syncs every 30 seconds at the
+/// latest, unless it is told to take longer (`syncPeriod`).
+pub(super) const FORSAKEN: Duration = Duration::from_secs(40);
 
 /// One address.
 #[derive(Debug)]
@@ -75,7 +80,15 @@ pub(super) enum Progress {
         since: Now,
         schedule: Schedule,
         claim: Option<Claim>,
+        forsaken: Option<Forsaken>,
     },
+}
+
+/// The service proxy does not forward an address any more that the node holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Forsaken {
+    since: Now,
+    missing: BTreeSet<Target>,
 }
 
 /// Somebody else says that it has an address that the node holds.
@@ -199,11 +212,37 @@ impl Mooring {
         self.progress = Progress::begin(now, arrival);
     }
 
+    /// What the service proxy does not forward any more, of everything that the node holds.
+    pub(super) fn miss(&mut self, missing: &BTreeSet<Target>, now: Now) {
+        let missing = self.wanted.targets().filter(|of| missing.contains(of));
+        let missing: BTreeSet<Target> = missing.collect();
+        // Of several Services that share the address, one may be without endpoints.
+        let lacks = self.lack_without(&missing).is_some();
+        if let Progress::Holding { forsaken, .. } = &mut self.progress {
+            let since = forsaken.take().map_or(now, |former| former.since);
+            *forsaken = lacks.then_some(Forsaken { since, missing });
+        }
+    }
+
+    /// What is lacking where everything is forwarded but that.
+    fn lack_without(&self, missing: &BTreeSet<Target>) -> Option<(&Served, ServicePort)> {
+        let there = self.wanted.targets().filter(|of| !missing.contains(of));
+        let proxy = ProxyState {
+            programmed: Programmed::Targets(there.collect()),
+            ..ProxyState::default()
+        };
+        match self.wanted.lack(&proxy)? {
+            Lack::Forwarding(served, port) => Some((served, port)),
+            Lack::Health(..) => None,
+        }
+    }
+
     pub(super) fn hold(&mut self, now: Now) {
         self.progress = Progress::Holding {
             since: now,
             schedule: Schedule::begin(now),
             claim: None,
+            forsaken: None,
         };
     }
 
@@ -364,6 +403,7 @@ impl Mooring {
 
     pub(super) fn standing(
         &self,
+        node: &Node,
         proxy: &ProxyState,
         permits: &Permits,
         exposed: Option<&str>,
@@ -373,7 +413,15 @@ impl Mooring {
             (Err(hindrance), _) => State::Hindered(hindrance.clone()),
             (Ok(_), Progress::Elsewhere { mac, .. }) => State::Elsewhere { mac: *mac },
             (Ok(_), Progress::Failed { why, .. }) => State::Failed { why: why.clone() },
-            (Ok(berth), Progress::Holding { since, claim, .. }) => State::Holding(Holding {
+            (
+                Ok(berth),
+                Progress::Holding {
+                    since,
+                    claim,
+                    forsaken,
+                    ..
+                },
+            ) => State::Holding(Holding {
                 berth: berth.clone(),
                 mac: self.mac,
                 since: *since,
@@ -382,6 +430,11 @@ impl Mooring {
                     .filter(|claim| now < claim.last + CONFLICT_LASTS)
                     .map(|claim| claim.mac),
                 fenced: self.wanted.is_fenced(),
+                forsaken: forsaken
+                    .as_ref()
+                    .filter(|forsaken| now >= forsaken.since + FORSAKEN)
+                    .and_then(|forsaken| self.lack_without(&forsaken.missing))
+                    .map(|(served, port)| Unforwarded::of(served, port, node)),
                 exposed: exposed
                     .filter(|_| {
                         berth.method == Method::Uplink && self.wanted.ports == Ports::ServiceOnly
@@ -397,7 +450,7 @@ impl Mooring {
             (Ok(_), Progress::Silent { .. }) => match &proxy.programmed {
                 Programmed::Failed(why) => State::ProxyUnread { why: why.clone() },
                 Programmed::NotRead => State::Asking,
-                Programmed::Hidden(_) | Programmed::Targets(_) => self.unserved(proxy),
+                Programmed::Hidden(_) | Programmed::Targets(_) => self.unserved(node, proxy),
             },
         };
         Standing {
@@ -406,12 +459,11 @@ impl Mooring {
         }
     }
 
-    fn unserved(&self, proxy: &ProxyState) -> State {
+    fn unserved(&self, node: &Node, proxy: &ProxyState) -> State {
         match self.wanted.lack(proxy) {
-            Some(Lack::Forwarding(service, port)) => State::NotProgrammed {
-                service: service.clone(),
-                port,
-            },
+            Some(Lack::Forwarding(served, port)) => {
+                State::NotProgrammed(Unforwarded::of(served, port, node))
+            }
             Some(Lack::Health(service, port)) => State::NotHealthy {
                 service: service.clone(),
                 port,

@@ -2,6 +2,7 @@
 
 use crate::condition::Condition;
 use crate::fencing::{self, lease_name};
+use crate::ipam::claim::SERVICE_PROXY_NAME;
 use crate::ipam::reason::{AnnouncedReason, ConflictReason};
 use crate::ipam::service::ServicePort;
 use crate::kube_proxy::snapshot::ObjectName;
@@ -10,7 +11,8 @@ use crate::wire::Mac;
 
 use super::Now;
 use super::berth::{Berth, Hindrance, Method, Place};
-use super::wanted::Node;
+use super::progress::FORSAKEN;
+use super::wanted::{Node, Served};
 
 /// How it stands with an address that a node shall answer for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,12 +36,7 @@ pub enum State {
         mac: Mac,
     },
     /// The node's service proxy does not forward it.
-    NotProgrammed {
-        /// The Service that has the most of its ports forwarded.
-        service: ObjectName,
-        /// One that is not.
-        port: ServicePort,
-    },
+    NotProgrammed(Unforwarded),
     /// The node's service proxy forwards it, and says that it leads nowhere.
     NotHealthy {
         /// The Service.
@@ -66,6 +63,26 @@ pub enum State {
     Holding(Holding),
 }
 
+/// What a service proxy does not forward, of the Service that it forwards most of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unforwarded {
+    /// The Service.
+    pub service: ObjectName,
+    /// One of its ports.
+    pub port: ServicePort,
+    /// Why not, as far as that is known.
+    pub cause: Option<Cause>,
+}
+
+/// Why a service proxy does not forward a Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// The Service's label leaves it to this other service proxy.
+    LeftTo(String),
+    /// Something is wrong with the service proxy, or it does not say that it works.
+    Trouble(String),
+}
+
 /// An address that the node answers for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holding {
@@ -81,6 +98,8 @@ pub struct Holding {
     pub claimed_by: Option<Mac>,
     /// It may do so only while it holds the address's Lease.
     pub fenced: bool,
+    /// What the node's service proxy has not forwarded for long.
+    pub forsaken: Option<Unforwarded>,
     /// Why the node's own listeners can be reached on the address, although its pool does not want that.
     pub exposed: Option<String>,
 }
@@ -116,12 +135,14 @@ impl Standing {
                      somebody else uses the address: stop that, or take it out of the pool."
                 ),
             ),
-            State::NotProgrammed { service, port } => Condition::new(
+            State::NotProgrammed(lack) => Condition::new(
                 AnnouncedReason::ProxyNotProgrammed,
                 format!(
                     "Node {name} is to have {address}, but what handles Services there (mode {mode}) does not forward port \
-                     {port} of Service {service} yet. It takes the address as soon as it does. If this lasts, see whether the \
-                     Service has ready endpoints, and whether kube-proxy works on {name}."
+                     {port} of Service {service} yet. It takes the address as soon as it does. {why}.",
+                    port = lack.port,
+                    service = lack.service,
+                    why = lack.why(name),
                 ),
             ),
             State::NotHealthy { service, port } => Condition::new(
@@ -164,7 +185,7 @@ impl Standing {
         let mac = match &self.state {
             State::Elsewhere { mac } => Some(mac),
             State::Holding(holding) => holding.claimed_by.as_ref(),
-            State::NotProgrammed { .. } | State::NotHealthy { .. } | State::NoLease { .. } => None,
+            State::NotProgrammed(_) | State::NotHealthy { .. } | State::NoLease { .. } => None,
             _ => return None,
         };
         let Some(mac) = mac else {
@@ -192,11 +213,56 @@ impl Standing {
     }
 }
 
+// === impl Unforwarded ===
+
+impl Unforwarded {
+    pub(super) fn of(served: &Served, port: ServicePort, node: &Node) -> Self {
+        // Whatever is wrong with kube-proxy, it would not forward that one.
+        let left_to = served.service_proxy.clone().map(Cause::LeftTo);
+        let trouble = || node.proxy_trouble.clone().map(Cause::Trouble);
+        Self {
+            service: served.service.clone(),
+            port,
+            cause: left_to.or_else(trouble),
+        }
+    }
+
+    /// The cause, or else where to look for it; on the node of that name.
+    fn why(&self, node: &str) -> String {
+        match &self.cause {
+            Some(Cause::LeftTo(other)) => format!(
+                "The cause: the Service's label {SERVICE_PROXY_NAME}={other} leaves it to another service proxy than \
+                 kube-proxy. Remove the label, unless that one forwards the Service"
+            ),
+            Some(Cause::Trouble(trouble)) => {
+                format!("The cause may be this: {}", trouble.trim_end_matches('.'))
+            }
+            None => format!(
+                "If this lasts, see whether the Service has ready endpoints, and what kube-proxy logs on {node}"
+            ),
+        }
+    }
+}
+
 // === impl Holding ===
 
 impl Holding {
     fn announced(&self, address: std::net::IpAddr, node: &Node) -> Condition {
         let (name, interface) = (&node.name, &self.berth.interface);
+        if let Some(lack) = &self.forsaken {
+            return Condition::new(
+                AnnouncedReason::ProxyNotProgrammed,
+                format!(
+                    "Node {name} answers for {address}, but what handles Services there (mode {mode}) has not forwarded port \
+                     {port} of Service {service} for more than {seconds} s, so that clients reach nothing. {why}.",
+                    mode = node.mode,
+                    port = lack.port,
+                    service = lack.service,
+                    seconds = FORSAKEN.as_secs(),
+                    why = lack.why(name),
+                ),
+            );
+        }
         let mac = self
             .mac
             .map_or_else(String::new, |mac| format!(" with {mac}"));

@@ -46,6 +46,9 @@ pub struct Served {
     pub ports: Vec<ServicePort>,
     /// `spec.healthCheckNodePort`, which it has with `externalTrafficPolicy: Local`.
     pub health_port: Option<u16>,
+    /// Its label `service.kubernetes.io/service-proxy-name`, with which kube-proxy leaves it to another service proxy.
+    #[serde(default)]
+    pub service_proxy: Option<String>,
 }
 
 /// How an address comes to a node, and so whether and for how long the wire is asked before.
@@ -75,6 +78,8 @@ pub struct Node {
     pub name: String,
     /// What handles Service traffic on it.
     pub mode: LiveMode,
+    /// What is wrong with that, if something is.
+    pub proxy_trouble: Option<String>,
     /// What connects it to others, by name.
     pub uplinks: Vec<Uplink>,
     /// The interfaces that default routes leave by, the preferred first.
@@ -152,7 +157,7 @@ pub struct ProxyState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Lack<'a> {
     /// A port is not forwarded.
-    Forwarding(&'a ObjectName, ServicePort),
+    Forwarding(&'a Served, ServicePort),
     /// The proxy says on this port that it cannot be reached.
     Health(&'a ObjectName, u16),
 }
@@ -202,7 +207,7 @@ impl Served {
             .health_port
             .filter(|port| proxy.unhealthy.contains(port));
         missing
-            .map(|port| Lack::Forwarding(&self.service, *port))
+            .map(|port| Lack::Forwarding(self, *port))
             .chain(unhealthy.map(|port| Lack::Health(&self.service, port)))
             .collect()
     }

@@ -177,3 +177,39 @@ fn readings_get_rarer_the_longer_nothing_comes_and_the_longer_they_take() {
     assert_eq!(gap(seconds(3_600), millis(1)), seconds(1));
     assert_eq!(gap(seconds(0), millis(50)), millis(450));
 }
+
+#[test]
+fn what_is_held_and_not_forwarded_any_more_is_missing_unless_it_cannot_be_read() {
+    let mut host = FakeHost::new();
+    let held: BTreeSet<Target> = [V4, V6].map(wanted).into();
+    let none = BTreeSet::new();
+    assert_eq!(missing(&host, LiveMode::Ipvs, &held), none, "no IPVS");
+    assert_eq!(missing(&host, LiveMode::Ebpf, &held), none);
+    serve(&mut host, V4, &["10.244.1.2"]);
+    let gone = BTreeSet::from([wanted(V6)]);
+    assert_eq!(missing(&host, LiveMode::Ipvs, &held), gone);
+}
+
+#[test]
+fn what_is_missing_is_told_as_long_as_it_is_and_once_that_nothing_is() {
+    let mut host = FakeHost::new();
+    let held = BTreeSet::from([wanted(V4)]);
+    let mut hindsight = Hindsight::default();
+    let mut look = |host: &FakeHost| {
+        hindsight.rested = None;
+        hindsight.look(host, LiveMode::Ipvs, &held)
+    };
+    serve(&mut host, V6, &["fd00::2"]);
+    assert_eq!(look(&host), Some(held.clone()));
+    assert_eq!(look(&host), Some(held.clone()));
+    serve(&mut host, V4, &["10.244.1.2"]);
+    assert_eq!(look(&host), Some(BTreeSet::new()));
+    assert_eq!(look(&host), None);
+    hindsight.rested = Some(Instant::now() + Duration::from_secs(60));
+    let other = BTreeSet::from([wanted(V6)]);
+    assert_eq!(
+        hindsight.look(&host, LiveMode::Ipvs, &other),
+        None,
+        "too soon"
+    );
+}

@@ -23,6 +23,8 @@ fn claims() -> [Claim; 2] {
             share,
             traffic_policy,
             health_port: (traffic_policy == service::TrafficPolicy::Local).then_some(31_000),
+            service_proxy: (traffic_policy == service::TrafficPolicy::Local)
+                .then(|| "other".to_owned()),
         };
     let key = Some(request::Share::Key("front".to_owned()));
     [

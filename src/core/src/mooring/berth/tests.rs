@@ -21,6 +21,7 @@ fn node(mode: LiveMode) -> Node {
     Node {
         name: "n1".to_owned(),
         mode,
+        proxy_trouble: None,
         uplinks: vec![
             uplink("eth0", "10.77.0.0/24", 1),
             uplink("eth1", "192.0.2.0/24", 1),

@@ -3,7 +3,7 @@ use crate::ipam::pool::{Bind, Ownership, Ping, Ports};
 use crate::ipam::range::{AddressRange, HostBits};
 use crate::ipam::service::{Protocol, ServicePort};
 use crate::kube_proxy::snapshot::ObjectName;
-use crate::mooring::{Hindrance, Path, Programmed, Served, State, Uplink, Words};
+use crate::mooring::{Cause, Hindrance, Path, Programmed, Served, State, Uplink, Words};
 use crate::proxy_mode::LiveMode;
 use crate::wire::Mac;
 
@@ -39,6 +39,7 @@ fn wanted(text: &str) -> Wanted {
             service: ObjectName::new("default", "web"),
             ports: vec![http()],
             health_port: None,
+            service_proxy: None,
         }]
         .into(),
         bind: Bind::Auto,
@@ -55,6 +56,7 @@ fn node(mode: LiveMode) -> Node {
     Node {
         name: "n1".to_owned(),
         mode,
+        proxy_trouble: None,
         uplinks: vec![Uplink {
             name: "eth0".to_owned(),
             mac: OWN,
@@ -173,7 +175,7 @@ fn an_address_is_taken_when_the_wire_is_silent_and_the_proxy_forwards_it() {
     bench.moorings.program(programmed(&[]));
     assert!(!held(&bench.run(Duration::from_secs(1))));
     assert_eq!(bench.words(), [Words::Ask; 3]);
-    assert!(matches!(bench.state(), State::NotProgrammed { port, .. } if port == http()));
+    assert!(matches!(bench.state(), State::NotProgrammed(lack) if lack.port == http()));
     bench.moorings.program(programmed(&[ADDRESS]));
     let orders = bench.tick();
     assert_eq!(orders.answer["eth0"], BTreeSet::from([address(ADDRESS)]));
@@ -226,6 +228,37 @@ fn a_proxy_that_forgets_an_address_does_not_take_it_from_its_node() {
         bench.moorings.program(programmed);
         assert!(held(&bench.run(Duration::from_secs(1))));
     }
+}
+
+#[test]
+fn that_a_proxy_has_not_forwarded_for_long_what_is_held_is_told() {
+    let mut bench = Bench::new(LiveMode::Ipvs);
+    bench.moorings.program(programmed(&[ADDRESS]));
+    bench.want(&[ADDRESS]);
+    bench.run(Duration::from_secs(1));
+    let all = bench.moorings.serving();
+    assert_eq!(all.len(), 1);
+    let told = |bench: &Bench| match bench.state() {
+        State::Holding(holding) => holding.forsaken,
+        other => panic!("{other:?}"),
+    };
+    bench.moorings.miss(&all, bench.now);
+    bench.run(Duration::from_secs(39));
+    assert_eq!(told(&bench), None, "kube-proxy may be starting again");
+    bench.moorings.miss(&all, bench.now);
+    assert!(held(&bench.run(Duration::from_secs(1))));
+    let lack = told(&bench).unwrap();
+    assert_eq!((lack.service.name.as_str(), lack.port), ("web", http()));
+    assert_eq!(lack.cause, None);
+    let mut ailing = node(LiveMode::Ipvs);
+    ailing.proxy_trouble = Some("it does not run".to_owned());
+    bench.moorings.look(ailing, bench.now);
+    let cause = Cause::Trouble("it does not run".to_owned());
+    assert_eq!(told(&bench).unwrap().cause, Some(cause));
+    bench.moorings.miss(&BTreeSet::new(), bench.now);
+    assert_eq!(told(&bench), None);
+    bench.moorings.miss(&all, bench.now);
+    assert_eq!(told(&bench), None, "it counts anew");
 }
 
 #[test]
@@ -288,6 +321,7 @@ fn a_service_without_rules_does_not_keep_the_one_away_that_shares_its_address() 
         service: ObjectName::new("default", "dns"),
         ports: vec![dns],
         health_port: None,
+        service_proxy: None,
     };
     shared.services = [shared.services[0].clone(), dns].into();
     bench.moorings.want([shared], bench.now);

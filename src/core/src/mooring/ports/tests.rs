@@ -20,6 +20,7 @@ fn wanted(text: &str, ports: Ports, services: &[(&str, &[ServicePort])]) -> Want
         service: ObjectName::new("default", *name),
         ports: ports.to_vec(),
         health_port: None,
+        service_proxy: None,
     });
     Wanted {
         address: address(text),

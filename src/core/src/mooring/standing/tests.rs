@@ -1,5 +1,6 @@
 use super::*;
 use crate::condition::ConditionStatus;
+use crate::ipam::service::Protocol;
 use crate::mooring::{Path, Uplink};
 
 const MAC: Mac = Mac([0x52, 0x54, 0, 0x77, 0, 0x0b]);
@@ -8,6 +9,7 @@ fn node() -> Node {
     Node {
         name: "n1".to_owned(),
         mode: LiveMode::Ipvs,
+        proxy_trouble: None,
         uplinks: vec![Uplink {
             name: "eth0".to_owned(),
             mac: MAC,
@@ -36,6 +38,7 @@ fn holding(outside: bool) -> Standing {
             took: Now::ZERO,
             claimed_by: None,
             fenced: false,
+            forsaken: None,
             exposed: None,
         }),
     }
@@ -49,6 +52,47 @@ fn an_address_that_is_held_says_where_how_and_why_so() {
         said.message,
         "Node n1 answers for 10.10.0.2 on eth0 with 52:54:00:77:00:0b: the agent answers, as kube-proxy in mode ipvs keeps \
          the address on kube-ipvs0, for which the kernel does not."
+    );
+}
+
+#[test]
+fn an_address_that_is_held_and_not_forwarded_says_so_with_what_may_be_the_cause() {
+    let mut standing = holding(false);
+    let State::Holding(holding) = &mut standing.state else {
+        unreachable!()
+    };
+    let port = ServicePort {
+        protocol: Protocol::Tcp,
+        port: 80,
+    };
+    let mut lack = Unforwarded {
+        service: ObjectName::new("shop", "web"),
+        port,
+        cause: None,
+    };
+    holding.forsaken = Some(lack.clone());
+    let said = standing.announced(&node()).unwrap();
+    assert!(said.is(AnnouncedReason::ProxyNotProgrammed));
+    assert_eq!(
+        said.message,
+        "Node n1 answers for 10.10.0.2, but what handles Services there (mode ipvs) has not forwarded port 80/TCP of Service \
+         shop/web for more than 40 s, so that clients reach nothing. If this lasts, see whether the Service has ready \
+         endpoints, and what kube-proxy logs on n1."
+    );
+    lack.cause = Some(Cause::Trouble("node n1: it does not run.".to_owned()));
+    standing.state = State::NotProgrammed(lack.clone());
+    let said = standing.announced(&node()).unwrap();
+    let end = "as soon as it does. The cause may be this: node n1: it does not run.";
+    assert!(said.message.ends_with(end), "{}", said.message);
+    lack.cause = Some(Cause::LeftTo("other".to_owned()));
+    standing.state = State::NotProgrammed(lack);
+    let said = standing.announced(&node()).unwrap();
+    assert_eq!(
+        said.message,
+        "Node n1 is to have 10.10.0.2, but what handles Services there (mode ipvs) does not forward port 80/TCP of Service \
+         shop/web yet. It takes the address as soon as it does. The cause: the Service's label \
+         service.kubernetes.io/service-proxy-name=other leaves it to another service proxy than kube-proxy. Remove the label, \
+         unless that one forwards the Service."
     );
 }
 
