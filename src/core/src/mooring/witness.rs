@@ -100,11 +100,11 @@ pub fn witness_of<'a>(address: IpAddr, holder: &str, nodes: &'a [Bystander]) -> 
     successor(address, able.map(|node| node.node.as_str()))
 }
 
-/// `n1 (52:54:00:77:00:0b)`.
+/// `n1 (52:54:00:77:00:0b)`, or `02:00:00:00:00:01 (no node's)`.
 pub(crate) fn named(mac: Mac, node: Option<&str>) -> String {
     match node {
         Some(node) => format!("{node} ({mac})"),
-        None => format!("{mac}, which is no node's"),
+        None => format!("{mac} (no node's)"),
     }
 }
 

@@ -113,7 +113,7 @@ fn what_two_witnesses_saw_together_is_what_is_said() {
         (
             &[1, 9],
             ForeignResponderReason::SeveralResponders,
-            "52:54:00:77:00:09, which is no node's",
+            "52:54:00:77:00:09 (no node's)",
         ),
     ];
     for (answering, reason, text) in rows {

@@ -158,7 +158,7 @@ fn what_was_seen_is_told_with_names() {
         (
             &[STRANGER],
             SingleResponderReason::OtherResponder,
-            "02:00:00:00:00:01, which is no node's",
+            "02:00:00:00:00:01 (no node's)",
         ),
         (
             &[],
