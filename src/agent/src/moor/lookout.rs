@@ -26,6 +26,8 @@ const GAPS: (Duration, Duration) = (Duration::from_millis(25), Duration::from_se
 const PATIENCE: u32 = 50;
 /// A reading that takes long is not made more often than leaves nine tenths of the time to others.
 const SHARE: u32 = 9;
+/// The same of what is held, as nobody waits for that: forty-nine fiftieths.
+const LEISURE: u32 = 49;
 /// Each with whether it is IPv4.
 const FAMILIES: [(IpFamily, bool); 2] = [(IpFamily::V4, true), (IpFamily::V6, false)];
 
@@ -124,7 +126,7 @@ impl Hindsight {
             return None;
         }
         let missing = missing(host, mode, held);
-        self.rested = Some(Instant::now() + begin.elapsed() * SHARE);
+        self.rested = Some(Instant::now() + begin.elapsed() * LEISURE);
         let before = std::mem::replace(&mut self.missed, !missing.is_empty());
         (self.missed || before).then_some(missing)
     }
