@@ -143,13 +143,12 @@ impl Sightings {
 
 fn told(known: &Known, overlap: &Overlap) -> String {
     let holder = known.taken_by.as_deref().unwrap_or("another node");
-    let other = overlap.node.as_deref().unwrap_or("a node that is gone");
+    let (other, length, until) = (overlap.other(), overlap.length(), overlap.until);
     format!(
-        "{holder} and {other} both answered for {}, for {:.1} s at most, until {}: neither could hear that the other one had it, \
-         as while the network between them is split. Connections may have broken. {other} has let go of it, and {holder} has it.",
-        known.claim.address,
-        f64::from(overlap.milliseconds) / 1_000.0,
-        overlap.until
+        "{holder} and {other} both answered for {}, for {length} at most, until {until}: neither could hear that the \
+         other one had it, as while the network between them is split. Connections may have broken. {other} has let go of it, \
+         and {holder} has it.",
+        known.claim.address
     )
 }
 

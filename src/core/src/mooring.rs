@@ -31,7 +31,9 @@ pub use moorings::{Moorings, SURELY_MISSED};
 pub use orders::{Orders, Sending, Words};
 pub use ports::{Open, open_ports};
 pub use standing::{Cause, Holding, Standing, State, Unforwarded};
-pub use wanted::{Arrival, Node, Path, Programmed, ProxyState, Served, Target, Uplink, Wanted};
+pub use wanted::{
+    Arrival, Node, Path, Programmed, ProxyState, SYNCED, Served, Target, Uplink, Wanted,
+};
 pub(crate) use witness::named;
 pub use witness::{Bystander, Sighting, Watch, Witness, witness_of, witnesses_of};
 

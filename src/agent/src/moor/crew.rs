@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use mooring_core::fleet::DOUBT;
 use mooring_core::mooring::{
-    Moorings, Node, Now, Orders, ProxyState, Sighting, Standing, State, Uplink, Wanted, Watch,
-    Witness, segment,
+    Moorings, Node, Now, Orders, ProxyState, SYNCED, Sighting, Standing, State, Uplink, Wanted,
+    Watch, Witness, segment,
 };
 use mooring_core::node::NodeReport;
 use mooring_core::wire::Mac;
@@ -33,8 +33,6 @@ use crate::mailbox::Mailbox;
 const CHECK: Duration = Duration::from_secs(5);
 /// How often it is looked whether what is held is forwarded on.
 const LOOK_BACK: Duration = Duration::from_secs(10);
-/// kube-proxy syncs every 30 seconds at the latest, unless it is told to take longer (`ipvs.syncPeriod`).
-const RELIEF: Duration = Duration::from_secs(40);
 
 /// Between two looks at all addresses at the least, and as long as the first of them took, unless an order comes: nothing else of
 /// the node's may run meanwhile, and what is heard, or a deadline that does not move, must not have it look all the time.
@@ -303,7 +301,7 @@ impl<T: FnMut(Told)> Crew<T> {
             Ok(()) => {
                 self.moorings.adopt(self.hull.ours(), now);
                 let stand_ins = self.hull.ours().map(|(address, _)| address);
-                self.stand_ins = stand_ins.map(|address| (address, now + RELIEF)).collect();
+                self.stand_ins = stand_ins.map(|address| (address, now + SYNCED)).collect();
             }
             Err(error) => warn!(reason = %error, "cannot tell which addresses it had before"),
         }

@@ -234,14 +234,12 @@ fn moved(moved: &Moved) -> Reason {
 
 /// Who had the address as well.
 fn beside(address: IpAddr, overlap: &Overlap) -> Reason {
-    let other = overlap.node.as_deref().unwrap_or("a node that is gone");
+    let (other, length, until) = (overlap.other(), overlap.length(), overlap.until);
     Reason::new(
         Step::Announcement,
         "AnsweredTwice",
         format!(
-            "until {} {other} answered for {address}, too, for {:.1} s at most: neither node could hear the other one",
-            overlap.until,
-            f64::from(overlap.milliseconds) / 1_000.0
+            "until {until} {other} answered for {address}, too, for {length} at most: neither node could hear the other one"
         ),
     )
 }

@@ -188,6 +188,13 @@ impl Cluster {
         panic!("a decision that is carried out is not settled");
     }
 
+    /// Makes the Service `web`, whose address n1 answers for.
+    pub(crate) fn moor(&mut self) {
+        self.service("web", "blue", |_| {});
+        self.settle();
+        self.take("10.0.1.1", "n1", "True", "Announced");
+    }
+
     /// Lets a node answer for an address, as its agent says in these words.
     pub(crate) fn take(&mut self, address: &str, node: &str, status: &str, reason: &str) {
         let known = self
@@ -420,17 +427,13 @@ pub(crate) fn states() -> Vec<(&'static str, Explanation)> {
             cluster.settle();
         }),
         of("assigned-drained", "web", &|cluster| {
-            cluster.service("web", "blue", |_| {});
-            cluster.settle();
-            cluster.take("10.0.1.1", "n1", "True", "Announced");
+            cluster.moor();
             for node in &mut cluster.snapshot.nodes {
                 node.draining = true;
             }
         }),
         of("assigned-moving", "web", &|cluster| {
-            cluster.service("web", "blue", |_| {});
-            cluster.settle();
-            cluster.take("10.0.1.1", "n1", "True", "Announced");
+            cluster.moor();
             cluster.snapshot.nodes[0].labels.insert(
                 mooring_core::placement::EXCLUDE_LABEL.to_owned(),
                 String::new(),
@@ -455,21 +458,15 @@ pub(crate) fn states() -> Vec<(&'static str, Explanation)> {
             cluster.take("10.0.1.1", "n3", "False", "ProxyNotProgrammed");
         }),
         of("ip-in-use-otherwise", "10.0.1.1", &|cluster| {
-            cluster.service("web", "blue", |_| {});
-            cluster.settle();
-            cluster.take("10.0.1.1", "n1", "True", "Announced");
+            cluster.moor();
             cluster.change("web", |web| annotate(web, annotation::IPS, "10.0.1.300"));
         }),
         of("ip-answered", "10.0.1.1", &|cluster| {
-            cluster.service("web", "blue", |_| {});
-            cluster.settle();
-            cluster.take("10.0.1.1", "n1", "True", "Announced");
+            cluster.moor();
             cluster.see("10.0.1.1", Method::Responder, "True", "OneResponder");
         }),
         of("ip-answered-twice", "10.0.1.1", &|cluster| {
-            cluster.service("web", "blue", |_| {});
-            cluster.settle();
-            cluster.take("10.0.1.1", "n1", "True", "Announced");
+            cluster.moor();
             cluster.see("10.0.1.1", Method::Uplink, "False", "SeveralResponders");
         }),
         of("ip-waits", "10.0.1.1", &|cluster| {
@@ -478,9 +475,7 @@ pub(crate) fn states() -> Vec<(&'static str, Explanation)> {
             cluster.wait("10.0.1.1", "AnsweredElsewhere");
         }),
         of("ip-of-silent-node", "10.0.1.1", &|cluster| {
-            cluster.service("web", "blue", |_| {});
-            cluster.settle();
-            cluster.take("10.0.1.1", "n1", "True", "Announced");
+            cluster.moor();
             cluster.see("10.0.1.1", Method::Responder, "False", "NoResponder");
             cluster.snapshot.nodes.truncate(2);
             for node in &mut cluster.snapshot.nodes {

@@ -110,9 +110,7 @@ fn successors_are_ranked_as_the_agents_rank_them() {
 #[test]
 fn how_an_address_came_to_its_node_is_told_the_latest_move_first() {
     let mut cluster = Cluster::default();
-    cluster.service("web", "blue", |_| {});
-    cluster.settle();
-    cluster.take("10.0.1.1", "n1", "True", "Announced");
+    cluster.moor();
     let now = cluster.snapshot.now;
     let known = cluster.snapshot.addresses.first_mut().unwrap();
     let known = std::sync::Arc::make_mut(known);
@@ -146,9 +144,7 @@ fn how_an_address_came_to_its_node_is_told_the_latest_move_first() {
 #[test]
 fn that_another_node_had_an_address_as_well_is_told() {
     let mut cluster = Cluster::default();
-    cluster.service("web", "blue", |_| {});
-    cluster.settle();
-    cluster.take("10.0.1.1", "n1", "True", "Announced");
+    cluster.moor();
     let now = cluster.snapshot.now;
     let known = cluster.snapshot.addresses.first_mut().unwrap();
     std::sync::Arc::make_mut(known).last_overlap = Some(Overlap {

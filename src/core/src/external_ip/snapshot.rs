@@ -174,6 +174,20 @@ impl Move {
     pub const PLANNED: &str = "Planned";
 }
 
+// === impl Overlap ===
+
+impl Overlap {
+    /// The other node, in words.
+    pub fn other(&self) -> &str {
+        self.node.as_deref().unwrap_or("a node that is gone")
+    }
+
+    /// For how long, as `25.3 s`.
+    pub fn length(&self) -> String {
+        format!("{:.1} s", f64::from(self.milliseconds) / 1_000.0)
+    }
+}
+
 // === impl Said ===
 
 impl Said {

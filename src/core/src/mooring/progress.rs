@@ -14,7 +14,9 @@ use super::announcements::{Purse, Schedule};
 use super::berth::{Berth, Hindrance, Method, Place};
 use super::orders::{Orders, Sending, Words};
 use super::standing::{Holding, Standing, State, Unforwarded};
-use super::wanted::{Arrival, Lack, Node, Path, Programmed, ProxyState, Served, Target, Wanted};
+use super::wanted::{
+    Arrival, Lack, Node, Path, Programmed, ProxyState, SYNCED, Served, Target, Wanted,
+};
 
 /// How often the wire is asked before an address is taken.
 const ASKS: u32 = 3;
@@ -40,9 +42,6 @@ const STUBBORN: Duration = Duration::from_secs(10);
 const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
 /// How long after the last foreign claim there is still said to be a conflict.
 const CONFLICT_LASTS: Duration = Duration::from_secs(60);
-/// How long the service proxy may not forward what the node holds until that is said: kube-proxy syncs every 30 seconds at the
-/// latest, unless it is told to take longer (`syncPeriod`).
-pub(super) const FORSAKEN: Duration = Duration::from_secs(40);
 
 /// One address.
 #[derive(Debug)]
@@ -432,7 +431,7 @@ impl Mooring {
                 fenced: self.wanted.is_fenced(),
                 forsaken: forsaken
                     .as_ref()
-                    .filter(|forsaken| now >= forsaken.since + FORSAKEN)
+                    .filter(|forsaken| now >= forsaken.since + SYNCED)
                     .and_then(|forsaken| self.lack_without(&forsaken.missing))
                     .map(|(served, port)| Unforwarded::of(served, port, node)),
                 exposed: exposed

@@ -11,8 +11,7 @@ use crate::wire::Mac;
 
 use super::Now;
 use super::berth::{Berth, Hindrance, Method, Place};
-use super::progress::FORSAKEN;
-use super::wanted::{Node, Served};
+use super::wanted::{Node, SYNCED, Served};
 
 /// How it stands with an address that a node shall answer for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -258,7 +257,7 @@ impl Holding {
                     mode = node.mode,
                     port = lack.port,
                     service = lack.service,
-                    seconds = FORSAKEN.as_secs(),
+                    seconds = SYNCED.as_secs(),
                     why = lack.why(name),
                 ),
             );

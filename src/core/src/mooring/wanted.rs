@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,10 @@ use crate::ipam::service::{Protocol, ServicePort};
 use crate::kube_proxy::snapshot::ObjectName;
 use crate::proxy_mode::LiveMode;
 use crate::wire::Mac;
+
+/// Within that time a service proxy has programmed what it knows of and can: kube-proxy syncs every 30 seconds at the latest,
+/// unless it is told to take longer (`syncPeriod`).
+pub const SYNCED: Duration = Duration::from_secs(40);
 
 /// An address that this node shall answer for.
 #[derive(Debug, Clone, PartialEq, Eq)]

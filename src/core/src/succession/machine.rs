@@ -226,14 +226,14 @@ impl Succession {
         let address = claim.address;
         let mine = manned.holder() == own;
         if manned.is_better(&claim) {
-            let held = self.held.contains(&address);
             let former = manned.claim();
             manned.taken = Some(claim);
-            if mine && held && !self.stood_still && claim.term.plan == manned.post.plan {
-                // So that the other one knows that both had it. Where the plan has changed, it was given away.
-                output.tell.push((claim.holder, Word::Has(former)));
-            }
             if mine {
+                let held = self.held.contains(&address);
+                if held && !self.stood_still && claim.term.plan == manned.post.plan {
+                    // So that the other one knows that both had it. Where the plan has changed, it was given away.
+                    output.tell.push((claim.holder, Word::Has(former)));
+                }
                 output.news.push(News::Yields {
                     address,
                     to: claim.holder,

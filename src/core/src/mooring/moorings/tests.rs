@@ -98,6 +98,14 @@ impl Bench {
         }
     }
 
+    /// It shall have an address that its proxy forwards.
+    fn wanting(mode: LiveMode) -> Self {
+        let mut bench = Self::new(mode);
+        bench.moorings.program(programmed(&[ADDRESS]));
+        bench.want(&[ADDRESS]);
+        bench
+    }
+
     fn want(&mut self, addresses: &[&str]) {
         self.moorings
             .want(addresses.iter().map(|text| wanted(text)), self.now);
@@ -186,9 +194,7 @@ fn an_address_is_taken_when_the_wire_is_silent_and_the_proxy_forwards_it() {
 
 #[test]
 fn nothing_is_said_for_an_address_before_the_questions_are_over() {
-    let mut bench = Bench::new(LiveMode::Nftables);
-    bench.moorings.program(programmed(&[ADDRESS]));
-    bench.want(&[ADDRESS]);
+    let mut bench = Bench::wanting(LiveMode::Nftables);
     let begin = bench.now;
     let orders = bench.run(Duration::from_secs(5));
     assert_eq!(orders.bind[&address(ADDRESS)], "eth0");
@@ -208,9 +214,7 @@ fn nothing_is_said_for_an_address_before_the_questions_are_over() {
 
 #[test]
 fn an_address_that_is_not_wanted_any_more_is_let_go_at_once() {
-    let mut bench = Bench::new(LiveMode::Ipvs);
-    bench.moorings.program(programmed(&[ADDRESS]));
-    bench.want(&[ADDRESS]);
+    let mut bench = Bench::wanting(LiveMode::Ipvs);
     assert!(held(&bench.run(Duration::from_secs(1))));
     bench.words();
     bench.want(&[]);
@@ -220,9 +224,7 @@ fn an_address_that_is_not_wanted_any_more_is_let_go_at_once() {
 
 #[test]
 fn a_proxy_that_forgets_an_address_does_not_take_it_from_its_node() {
-    let mut bench = Bench::new(LiveMode::Ipvs);
-    bench.moorings.program(programmed(&[ADDRESS]));
-    bench.want(&[ADDRESS]);
+    let mut bench = Bench::wanting(LiveMode::Ipvs);
     bench.run(Duration::from_secs(1));
     for programmed in [programmed(&[]), proxy(Programmed::Failed("why".to_owned()))] {
         bench.moorings.program(programmed);
@@ -232,9 +234,7 @@ fn a_proxy_that_forgets_an_address_does_not_take_it_from_its_node() {
 
 #[test]
 fn that_a_proxy_has_not_forwarded_for_long_what_is_held_is_told() {
-    let mut bench = Bench::new(LiveMode::Ipvs);
-    bench.moorings.program(programmed(&[ADDRESS]));
-    bench.want(&[ADDRESS]);
+    let mut bench = Bench::wanting(LiveMode::Ipvs);
     bench.run(Duration::from_secs(1));
     let all = bench.moorings.serving();
     assert_eq!(all.len(), 1);
@@ -351,9 +351,7 @@ fn an_address_that_stands_from_before_is_held_without_a_question() {
 
 #[test]
 fn a_change_of_mode_changes_the_shape_and_not_the_holder() {
-    let mut bench = Bench::new(LiveMode::Ipvs);
-    bench.moorings.program(programmed(&[ADDRESS]));
-    bench.want(&[ADDRESS]);
+    let mut bench = Bench::wanting(LiveMode::Ipvs);
     bench.run(Duration::from_secs(10));
     bench.words();
     bench.moorings.look(node(LiveMode::Nftables), bench.now);
@@ -371,9 +369,7 @@ fn a_change_of_mode_changes_the_shape_and_not_the_holder() {
 
 #[test]
 fn while_nobody_knows_the_mode_what_was_right_goes_on() {
-    let mut bench = Bench::new(LiveMode::Nftables);
-    bench.moorings.program(programmed(&[ADDRESS]));
-    bench.want(&[ADDRESS]);
+    let mut bench = Bench::wanting(LiveMode::Nftables);
     let held = bench.run(Duration::from_secs(10));
     bench.words();
     for mode in [LiveMode::Unknown, LiveMode::None] {
@@ -387,9 +383,7 @@ fn while_nobody_knows_the_mode_what_was_right_goes_on() {
 
 #[test]
 fn a_link_that_goes_down_takes_the_address_with_it_until_the_wire_was_asked_again() {
-    let mut bench = Bench::new(LiveMode::Iptables);
-    bench.moorings.program(programmed(&[ADDRESS]));
-    bench.want(&[ADDRESS]);
+    let mut bench = Bench::wanting(LiveMode::Iptables);
     bench.run(Duration::from_secs(1));
     let mut down = node(LiveMode::Iptables);
     down.uplinks[0].up = false;
@@ -410,9 +404,7 @@ fn a_link_that_goes_down_takes_the_address_with_it_until_the_wire_was_asked_agai
 
 #[test]
 fn a_link_with_another_name_or_mac_keeps_its_addresses_and_says_so() {
-    let mut bench = Bench::new(LiveMode::Iptables);
-    bench.moorings.program(programmed(&[ADDRESS]));
-    bench.want(&[ADDRESS]);
+    let mut bench = Bench::wanting(LiveMode::Iptables);
     bench.run(Duration::from_secs(20));
     bench.words();
     let mut renamed = node(LiveMode::Iptables);
@@ -429,9 +421,7 @@ fn a_link_with_another_name_or_mac_keeps_its_addresses_and_says_so() {
 
 #[test]
 fn a_link_that_reaches_its_segment_by_another_path_says_so() {
-    let mut bench = Bench::new(LiveMode::Iptables);
-    bench.moorings.program(programmed(&[ADDRESS]));
-    bench.want(&[ADDRESS]);
+    let mut bench = Bench::wanting(LiveMode::Iptables);
     bench.run(Duration::from_secs(20));
     bench.words();
     let mut there = node(LiveMode::Iptables);
@@ -453,9 +443,7 @@ fn a_link_that_reaches_its_segment_by_another_path_says_so() {
 
 #[test]
 fn a_foreign_claim_is_answered_once_in_ten_seconds_and_reported_for_a_minute() {
-    let mut bench = Bench::new(LiveMode::Ipvs);
-    bench.moorings.program(programmed(&[ADDRESS]));
-    bench.want(&[ADDRESS]);
+    let mut bench = Bench::wanting(LiveMode::Ipvs);
     bench.run(Duration::from_secs(20));
     bench.words();
     let begin = bench.now;
@@ -484,9 +472,7 @@ fn a_foreign_claim_is_answered_once_in_ten_seconds_and_reported_for_a_minute() {
 
 #[test]
 fn an_order_that_failed_is_tried_again_after_asking_again() {
-    let mut bench = Bench::new(LiveMode::Iptables);
-    bench.moorings.program(programmed(&[ADDRESS]));
-    bench.want(&[ADDRESS]);
+    let mut bench = Bench::wanting(LiveMode::Iptables);
     bench.run(Duration::from_secs(1));
     bench
         .moorings

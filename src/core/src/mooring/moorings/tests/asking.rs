@@ -22,9 +22,7 @@ fn what_is_taken_over_is_asked_for_in_haste() {
 
 #[test]
 fn what_others_said_is_free_is_asked_for_in_haste_once_this_node_has_seen_that_itself() {
-    let mut bench = Bench::new(LiveMode::Ipvs);
-    bench.moorings.program(programmed(&[ADDRESS]));
-    bench.want(&[ADDRESS]);
+    let mut bench = Bench::wanting(LiveMode::Ipvs);
     assert!(!held(&bench.run(Duration::from_millis(150))));
     let seen = arriving(Arrival::TakenOver);
     bench.moorings.want([seen], bench.now);
@@ -187,9 +185,7 @@ fn after_a_pause_the_wire_is_asked_before_anything_is_answered() {
         // Unless it stood still, too.
         (LiveMode::Nftables, ms(500), Some(ms(400))),
     ] {
-        let mut bench = Bench::new(mode);
-        bench.moorings.program(programmed(&[ADDRESS]));
-        bench.want(&[ADDRESS]);
+        let mut bench = Bench::wanting(mode);
         assert!(held(&bench.run(Duration::from_secs(1))));
         bench.moorings.doubt(missed, bench.now);
         assert_eq!(held(&bench.tick()), asks_for.is_none(), "{mode}");
@@ -205,9 +201,7 @@ fn after_a_pause_the_wire_is_asked_before_anything_is_answered() {
 
 #[test]
 fn an_address_that_somebody_answers_for_is_not_taken() {
-    let mut bench = Bench::new(LiveMode::Iptables);
-    bench.moorings.program(programmed(&[ADDRESS]));
-    bench.want(&[ADDRESS]);
+    let mut bench = Bench::wanting(LiveMode::Iptables);
     bench.tick();
     for _ in 0..30 {
         bench.hear(ADDRESS);
