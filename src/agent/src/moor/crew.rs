@@ -387,7 +387,9 @@ impl<T: FnMut(Told)> Crew<T> {
         if now >= self.look_back {
             self.look_back = now + LOOK_BACK;
             let held = self.moorings.serving();
-            let _ = self.lookout.send(Look::Held(self.node.mode, held));
+            if !held.is_empty() {
+                let _ = self.lookout.send(Look::Held(self.node.mode, held));
+            }
         }
     }
 
