@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::peer::{Acquaintance, Body, Header, Message, PeerId, Tokens, Worth};
 
 use super::Now;
-use super::judgement::Judgement;
+use super::judgement::{Judgement, Reason, Verdict};
 use super::rhythm::PERIOD;
 use super::ring;
-use super::subject::{Asked, Subject};
+use super::subject::{Asked, Inquiry, Subject};
 
 /// How late this process may be woken before that is a time in which it did not run.
 const HELD_UP: Duration = Duration::from_millis(30);
@@ -314,11 +314,16 @@ impl Liveness {
             self.judge(from, now, output);
         }
         match body {
-            Body::Beat
-            | Body::Greeting
-            | Body::Claim { .. }
-            | Body::Gone { .. }
-            | Body::HandOver { .. } => {}
+            Body::Beat | Body::Greeting | Body::Claim { .. } | Body::HandOver { .. } => {}
+            Body::Gone { subject } => {
+                if let Some(watched) = self.subjects.get_mut(subject)
+                    && watched.witnesses.contains(&from)
+                {
+                    let inquiry = watched.subject.accused(from, now);
+                    self.find_out(*subject, inquiry, output);
+                    self.judge(*subject, now, output);
+                }
+            }
             Body::Ask { subject } => {
                 let watched = self.subjects.get(subject);
                 let heard = watched.and_then(|watched| watched.subject.silence(now));
@@ -370,10 +375,16 @@ impl Liveness {
     }
 
     fn inquire(&mut self, peer: PeerId, now: Now, output: &mut Output) {
-        let Some(watched) = self.subjects.get_mut(&peer) else {
+        if let Some(watched) = self.subjects.get_mut(&peer) {
+            let inquiry = watched.subject.inquire(now);
+            self.find_out(peer, inquiry, output);
+        }
+    }
+
+    fn find_out(&mut self, peer: PeerId, inquiry: Inquiry, output: &mut Output) {
+        let Some(watched) = self.subjects.get(&peer) else {
             return;
         };
-        let inquiry = watched.subject.inquire(now);
         let asked = match inquiry.ask {
             Asked::Nobody => Vec::new(),
             Asked::All => watched.witnesses.clone(),
@@ -400,6 +411,11 @@ impl Liveness {
         let since = subject.suspected_since().unwrap_or(now);
         let alone = self.heard_anybody.is_none_or(|heard| heard < since);
         let judgement = subject.judge(now, alone);
+        if former.verdict == Verdict::Dead && judgement.reason == Reason::Heard {
+            // While it was dead, this node's kernel asked for its address in vain, and asks again only each second: what is
+            // sent there waits for that, unless it answers before.
+            output.probe.push(peer);
+        }
         if (former.verdict, former.reason) != (judgement.verdict, judgement.reason) {
             output.news.push(News::Judged {
                 peer,

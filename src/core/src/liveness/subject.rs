@@ -166,21 +166,9 @@ impl Subject {
     /// Finds out more, where it is time to.
     pub(super) fn inquire(&mut self, now: Now) -> Inquiry {
         let Some(suspicion) = &mut self.suspicion else {
-            if now < self.heard + self.patience() {
-                return Inquiry::default();
-            }
-            self.suspicion = Some(Suspicion {
-                since: now,
-                told: BTreeMap::new(),
-                answered: None,
-                unanswered: 1,
-                probed: now,
-                asked: now,
-            });
-            return Inquiry {
-                ask: Asked::All,
-                probe: true,
-                knock: true,
+            return match now < self.heard + self.patience() {
+                true => Inquiry::default(),
+                false => self.suspect(now),
             };
         };
         let Pace {
@@ -200,6 +188,34 @@ impl Subject {
             suspicion.unanswered = suspicion.unanswered.saturating_add(1);
         }
         inquiry
+    }
+
+    /// Another watcher says that it is gone: that one does not hear it, and it is found out at once what this one thinks. Its
+    /// beats may have been late here, so that this one would wait for longer.
+    pub(super) fn accused(&mut self, witness: PeerId, now: Now) -> Inquiry {
+        let inquiry = match self.suspicion {
+            None if now < self.heard + PERIOD => return Inquiry::default(),
+            None => self.suspect(now),
+            Some(_) => Inquiry::default(),
+        };
+        self.told(witness, None);
+        inquiry
+    }
+
+    fn suspect(&mut self, now: Now) -> Inquiry {
+        self.suspicion = Some(Suspicion {
+            since: now,
+            told: BTreeMap::new(),
+            answered: None,
+            unanswered: 1,
+            probed: now,
+            asked: now,
+        });
+        Inquiry {
+            ask: Asked::All,
+            probe: true,
+            knock: true,
+        }
     }
 
     /// When to look again.

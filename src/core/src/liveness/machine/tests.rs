@@ -14,29 +14,36 @@ fn machine(own: PeerId, seed: u64) -> Liveness {
     machine
 }
 
-/// Two machines that know each other; the third node is silent.
-fn pair() -> (Liveness, Liveness) {
-    let (mut a, mut b) = (machine(A, 1), machine(B, 2));
+/// Machines that know each other; of the three nodes, the others are silent.
+fn company<const N: usize>(ids: [PeerId; N]) -> [Liveness; N] {
+    let mut machines = ids.map(|id| machine(id, id.0));
     let mut now = START;
     for _ in 0..3 {
-        let mut mail = a.tick(now).send;
-        mail.extend(b.tick(now).send);
+        let mut mail: Vec<Message> = machines
+            .iter_mut()
+            .flat_map(|it| it.tick(now).send)
+            .collect();
         for _ in 0..4 {
-            let mut answers = Vec::new();
-            for message in mail {
-                match message.header.to {
-                    A => answers.extend(a.receive(&message, now).0.send),
-                    B => answers.extend(b.receive(&message, now).0.send),
-                    _ => {}
-                }
+            let to = |message: &Message| ids.iter().position(|id| *id == message.header.to);
+            let mail_now = std::mem::take(&mut mail).into_iter();
+            let arriving = mail_now.filter_map(|message| Some((to(&message)?, message)));
+            for (at, message) in arriving {
+                mail.extend(machines[at].receive(&message, now).0.send);
             }
-            mail = answers;
         }
         now += PERIOD;
     }
-    assert_eq!(a.judgement(B).unwrap().verdict, Verdict::Alive);
-    assert_eq!(b.judgement(A).unwrap().verdict, Verdict::Alive);
-    (a, b)
+    for (own, machine) in ids.iter().zip(&machines) {
+        for other in ids.iter().filter(|id| *id != own) {
+            assert_eq!(machine.judgement(*other).unwrap().verdict, Verdict::Alive);
+        }
+    }
+    machines
+}
+
+/// The third node is silent.
+fn pair() -> (Liveness, Liveness) {
+    company([A, B]).into()
 }
 
 fn refusal(machine: &mut Liveness, message: &Message) -> Result<(), Refusal> {
@@ -182,6 +189,64 @@ fn an_agent_whose_kernel_answers_again_gets_a_moment_to_say_something_unless_it_
             "{took:?}"
         );
     }
+}
+
+#[test]
+fn who_is_told_that_a_node_is_gone_finds_out_at_once() {
+    let heard = START + 2 * PERIOD;
+    let [mut a, mut b, mut c] = company([A, B, C]);
+    let mut accuse = |a: &mut Liveness, after: Duration| {
+        let gone = c.message(A, Body::Gone { subject: B });
+        a.receive(&gone, heard + after).0
+    };
+    assert_eq!(accuse(&mut a, PERIOD - MS).probe, [], "it was just heard");
+    let mut now = heard + PERIOD + 20 * MS;
+    assert_eq!(a.tick(now).probe, [], "it may be late");
+    assert_eq!(accuse(&mut a, PERIOD + 20 * MS).probe, [B]);
+    assert_eq!(a.judgement(B).unwrap().verdict, Verdict::Suspected);
+    let mut found_out = a.clone();
+    let begin = now;
+    while !found_out.judgement(B).unwrap().is_dead() {
+        now += 5 * MS;
+        found_out.tick(now);
+        assert!(now < begin + 100 * MS, "{:?}", found_out.judgement(B));
+    }
+    assert!(now > begin + 60 * MS, "it had time to answer");
+    // One that lives has only to say something.
+    let beat = b.message(A, Body::Beat);
+    a.receive(&beat, begin + 30 * MS).1.unwrap();
+    assert_eq!(a.judgement(B).unwrap().verdict, Verdict::Alive);
+}
+
+#[test]
+fn who_does_not_watch_a_node_accuses_nobody() {
+    let [mut a, mut b] = company([A, B]);
+    let stranger = PeerId(99);
+    for subject in [A, stranger] {
+        let gone = b.message(A, Body::Gone { subject });
+        let (output, result) = a.receive(&gone, START + 320 * MS);
+        assert_eq!((output.probe, result), (vec![], Ok(())));
+    }
+    // Its own word about itself is none.
+    let gone = b.message(A, Body::Gone { subject: B });
+    a.receive(&gone, START + 320 * MS).1.unwrap();
+    assert_eq!(a.judgement(B).unwrap().verdict, Verdict::Alive);
+}
+
+#[test]
+fn a_dead_node_that_is_heard_is_asked_for_so_that_what_is_sent_to_it_gets_there() {
+    let (mut a, mut b) = pair();
+    let mut now = START + 200 * MS;
+    while !a.judgement(B).unwrap().is_dead() {
+        now += 5 * MS;
+        a.tick(now);
+    }
+    let beat = b.message(A, Body::Beat);
+    let (output, _) = a.receive(&beat, now);
+    assert_eq!(a.judgement(B).unwrap().verdict, Verdict::Alive);
+    assert_eq!(output.probe, [B]);
+    let beat = b.message(A, Body::Beat);
+    assert_eq!(a.receive(&beat, now + MS).0.probe, []);
 }
 
 #[test]
