@@ -1,22 +1,21 @@
 //! The loop of the thread.
 
+mod ears;
 mod journal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::fd::AsFd as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mooring_core::fencing::Request;
 use mooring_core::fleet::{self, News, Output};
 use mooring_core::handover::Passage;
 use mooring_core::liveness::{self, Now, Reason, Verdict};
 use mooring_core::mooring::{Arrival, SURELY_MISSED, Wanted};
-use mooring_core::peer::{Keys, LENGTH, Message, PeerId};
+use mooring_core::peer::{Keys, Message, PeerId};
 use mooring_core::succession::{self, Claim};
-use mooring_kernel::{boot_time, refusals, wait_for};
+use mooring_kernel::boot_time;
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::{debug, info, warn};
 
@@ -26,11 +25,6 @@ use super::sounder::Sounder;
 use super::{Charge, Charged, Member, Order, Reach, Rival, Taken, Toll};
 use crate::mailbox::Mailbox;
 use crate::moor::{self, Moor};
-
-/// How many datagrams are taken before anything else has its turn.
-const TURN: usize = 256;
-/// The longest wait: deadlines are nearer as soon as anybody else is known.
-const REST: Duration = Duration::from_secs(1);
 
 /// The thread.
 pub(super) struct Bridge<T> {
@@ -201,80 +195,6 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
     }
 
     // --- the others ---
-
-    /// Waits until something comes or something is due, and takes it in.
-    fn listen(&mut self) {
-        let next = self.keys.as_ref().map(|_| self.fleet.next());
-        let next = next.into_iter().chain(self.fence.next()).min();
-        let patience = next.map_or(REST, |next| next.saturating_sub(self.now()).min(REST));
-        let mut sources = vec![self.socket.as_fd()];
-        sources.extend(self.sounder.sources());
-        let ready = match wait_for(&sources, self.mailbox.waker(), patience) {
-            Ok(ready) => ready,
-            Err(error) => {
-                warn!(reason = %error, "cannot wait for other agents");
-                std::thread::sleep(liveness::PERIOD);
-                return;
-            }
-        };
-        if ready.iter().any(|at| *at > 0) {
-            for (address, _) in self.sounder.heard() {
-                if let Some(peer) = self.behind.get(&address) {
-                    let now = self.now();
-                    let output = self.fleet.answered(*peer, now);
-                    self.carry_out(output, now);
-                }
-            }
-        }
-        if ready.contains(&0) {
-            self.hear_refusals();
-            self.receive();
-        }
-    }
-
-    /// Hears of nodes that have no agent any more.
-    fn hear_refusals(&mut self) {
-        let mut sooner = false;
-        for address in refusals(&self.socket) {
-            let Some(peer) = self.behind.get(&address) else {
-                continue;
-            };
-            let peer = *peer;
-            self.fleet.refused(peer);
-            sooner |= self.hurry(peer, |taken| &mut taken.refused);
-        }
-        if sooner {
-            self.order();
-        }
-    }
-
-    fn receive(&mut self) {
-        // One byte more than any that is read, so that a longer one shows.
-        let mut buffer = [0; LENGTH + 1];
-        for _ in 0..TURN {
-            let length = match self.socket.recv_from(&mut buffer) {
-                Ok((length, _)) => length,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                // What the kernel heard of datagrams sent before, as that nobody listens: see `hear_refusals`.
-                Err(_) => continue,
-            };
-            let Some(keys) = &self.keys else { continue };
-            let message = match keys.open(&buffer[..length]) {
-                Ok(message) => message,
-                Err(why) => {
-                    self.toll.rejected(why);
-                    continue;
-                }
-            };
-            let now = self.now();
-            let (output, result) = self.fleet.receive(&message, now);
-            match result {
-                Ok(()) => _ = self.toll.heard.inc(),
-                Err(why) => self.toll.refused(why),
-            }
-            self.carry_out(output, now);
-        }
-    }
 
     fn carry_out(&mut self, output: Output, now: Now) {
         for message in &output.send {

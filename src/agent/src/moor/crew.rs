@@ -128,8 +128,9 @@ impl<T: FnMut(Told)> Crew<T> {
     pub(super) fn run(mut self) {
         // Questions are answered without a look at all addresses: there may be thousands of both.
         let (mut ordered, mut due, mut rested) = (true, Now::ZERO, Now::ZERO);
-        let mut now = self.now();
+        let (mut now, mut was_long) = (self.now(), false);
         loop {
+            let turn = self.now();
             while let Some(order) = self.mailbox.take() {
                 match order {
                     Order::End(farewell, done) => return self.end(farewell, done),
@@ -172,6 +173,12 @@ impl<T: FnMut(Told)> Crew<T> {
             if let Some(until) = self.deputy.waits() {
                 patience = patience.min(until.saturating_sub(now));
             }
+            // What takes long may be work, or the node stood still meanwhile: then another thread, which only waited, says so by the
+            // next turn, and until then nothing goes on.
+            let is_long = self.now().saturating_sub(turn) >= DOUBT;
+            if is_long || was_long {
+                patience = Duration::ZERO;
+            }
             let heard = self.segments.listen(self.mailbox.waker(), patience);
             now = self.now();
             let mut stirred = false;
@@ -184,13 +191,14 @@ impl<T: FnMut(Told)> Crew<T> {
                 );
                 self.moorings.doubt(missed, now);
                 ordered = true;
-            } else {
+            } else if !is_long {
                 if self.deputy.waits().is_some_and(|until| now >= until) {
                     let answered = self.segments.responder();
                     self.deputy.follow(&mut self.host, &answered, now);
                 }
                 self.deputy.renew(&mut self.host, now);
             }
+            was_long = is_long;
             for spoken in heard {
                 stirred |= self.moorings.hear(spoken, now);
                 stirred |= self.witness.hear(spoken.address, spoken.mac, now);

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mooring_core::fleet::DOUBT;
 use mooring_core::mooring::{Sending, Words};
@@ -12,7 +12,7 @@ use mooring_core::wire::answer::{Heard, Spoken, hear, speaker};
 use mooring_core::wire::{Mac, arp, ndp};
 use mooring_kernel::{
     Answering, Ears, Inbox, InterfaceName, MacAddress, More, PacketError, PacketSocket, Responder,
-    Waker, wait,
+    Waker, boot_time, wait,
 };
 use tracing::{debug, warn};
 
@@ -173,7 +173,7 @@ impl Segments {
             .iter()
             .flat_map(|segment| [&segment.arp, &segment.ndp])
             .collect();
-        let began = Instant::now();
+        let began = boot_time();
         let ready = match wait(&sockets, Some(waker), Some(patience)) {
             Ok(ready) => ready,
             Err(error) => {
@@ -182,7 +182,7 @@ impl Segments {
                 return overheard;
             }
         };
-        let missed = began.elapsed().saturating_sub(patience);
+        let missed = boot_time().saturating_sub(began + patience);
         if missed >= DOUBT {
             self.missed = Some(missed);
             return overheard;
