@@ -14,6 +14,7 @@ use mooring_core::mooring::{
     Watch, Witness, segment,
 };
 use mooring_core::node::NodeReport;
+use mooring_core::proxy_mode::LiveMode;
 use mooring_core::wire::Mac;
 use mooring_kernel::{LinuxHost, boot_time};
 use tokio::sync::oneshot;
@@ -396,7 +397,12 @@ impl<T: FnMut(Told)> Crew<T> {
             self.look_back = now + LOOK_BACK;
             let held = self.moorings.serving();
             if !held.is_empty() {
-                let _ = self.lookout.send(Look::Held(self.node.mode, held));
+                let mode = match self.moorings.mode() {
+                    // Nobody can look there; elsewhere nothing is found for as long as the mode is not known.
+                    LiveMode::Ebpf => LiveMode::Ebpf,
+                    _ => self.node.mode,
+                };
+                let _ = self.lookout.send(Look::Held(mode, held));
             }
         }
     }

@@ -81,6 +81,11 @@ impl Moorings {
         }
     }
 
+    /// What handles Services; while that is not known, what did when it was.
+    pub fn mode(&self) -> LiveMode {
+        self.node.mode
+    }
+
     /// How its service proxy serves now what is [awaited](Self::awaiting).
     pub fn program(&mut self, proxy: ProxyState) {
         self.proxy = proxy;

@@ -376,6 +376,7 @@ fn while_nobody_knows_the_mode_what_was_right_goes_on() {
         bench.moorings.look(node(mode), bench.now);
         assert_eq!(bench.tick().bind, held.bind, "{mode}");
         assert_eq!(bench.words(), []);
+        assert_eq!(bench.moorings.mode(), LiveMode::Nftables, "{mode}");
     }
     bench.moorings.look(node(LiveMode::Ipvs), bench.now);
     assert!(bench.tick().bind.is_empty());
