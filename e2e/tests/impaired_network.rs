@@ -10,7 +10,7 @@ mod plugin;
 
 use std::time::{Duration, Instant};
 
-use failover::{Pace, Scene, Trial, on_a_bed};
+use failover::{Mark, Pace, Scene, Trial, on_a_bed};
 use moored::{POOL, Tale, tell_all};
 use mooring::NAMESPACE;
 use serde_json::json;
@@ -21,6 +21,8 @@ use testbed::watcher::Story;
 const CALM: Duration = Duration::from_secs(15);
 /// For so long two may answer after what kept them apart is over.
 const AT_ONCE: Duration = Duration::from_millis(500);
+/// Whoever answers late does so once.
+const NEVER: Duration = Duration::ZERO;
 /// How long the segment is split: longer than a Fenced address needs to go to the other side.
 const SPLIT: Duration = Duration::from_secs(25);
 const AFTERWARDS: Duration = Duration::from_secs(5);
@@ -34,13 +36,17 @@ fn who_lives_keeps_its_addresses_and_no_two_keep_one() {
 }
 
 /// In this order: each begins where the one before it ended.
-const fn stories<'a>() -> [Tale<Scene<'a>>; 7] {
+const fn stories<'a>() -> [Tale<Scene<'a>>; 8] {
     [
         ("a firewall blocks UDP between two nodes", firewall),
         ("what one node sends to another is lost", one_way),
         ("a third of what a node sends is lost", losses),
         ("a node stalls for 95 ms again and again", stalls),
         ("a node stands still for 1, 5 and 60 seconds", pauses),
+        (
+            "all nodes stand still while one asks for what it had",
+            pauses_of_all,
+        ),
         ("the segment is split", split),
         ("the segment is split, and the pool is Fenced", split_fenced),
     ]
@@ -92,15 +98,60 @@ fn stalls(scene: &Scene<'_>) {
 /// Others take over from a node that stands still. When it goes on, it has nothing to say any more.
 fn pauses(scene: &Scene<'_>) {
     for seconds in [1, 5, 60] {
-        let (trial, node, _) = scene.begin();
+        let (trial, node, addresses) = scene.begin();
         let before = trial.mark();
-        scene.stand_still(&node, Duration::from_secs(seconds));
+        scene.order(Request::Freeze(node.clone()));
+        scene.mooring.let_pass(Duration::from_secs(seconds));
+        let thawed = trial.mark();
+        scene.order(Request::Thaw(node.clone()));
         scene.mooring.let_pass(AFTERWARDS);
         println!("  {node} stood still for {seconds} s");
         for seen in trial.end(&before) {
             scene.mooring.print(&seen.story);
-            assert!(seen.story.longest_overlap() <= AT_ONCE, "{}", seen.story);
+            let late = scene.late_answers(&node, &seen.story, &thawed);
+            if addresses.contains(&seen.address) {
+                println!("  {}: {late} late answers", seen.address);
+                assert!(late <= 1, "{}", seen.story);
+            }
+            assert_eq!(seen.story.longest_overlap(), NEVER, "{}", seen.story);
             scene.expect_one_at_last(&seen.story);
+        }
+        scene.mooring.wait_until_settled(scene.site);
+    }
+}
+
+/// Whoever could tell a node that others have taken over from it stands still when it asks them, as do nodes that share a machine.
+/// Afterwards all of them ask at once, and what was taken over stays so.
+fn pauses_of_all(scene: &Scene<'_>) {
+    let status = scene.site.bed.status().unwrap();
+    let all: Vec<String> = status
+        .nodes
+        .into_iter()
+        .map(|node| node.host.name)
+        .collect();
+    for milliseconds in [10, 100, 250] {
+        let (trial, node, _) = scene.begin();
+        let before = trial.mark();
+        scene.order(Request::Freeze(node.clone()));
+        scene.mooring.let_pass(AFTERWARDS);
+        let owners = trial.owners();
+        scene.order(Request::Thaw(node.clone()));
+        scene.mooring.let_pass(Duration::from_millis(milliseconds));
+        for node in &all {
+            scene.order(Request::Freeze(node.clone()));
+        }
+        scene.mooring.let_pass(Duration::from_millis(1_200));
+        for node in &all {
+            scene.order(Request::Thaw(node.clone()));
+        }
+        scene.mooring.let_pass(AFTERWARDS);
+        println!("  {node} asked for {milliseconds} ms");
+        assert!(!owners.contains_key(&node), "{owners:?}");
+        for seen in trial.end(&before) {
+            scene.mooring.print(&seen.story);
+            assert_eq!(seen.story.overlaps(), [], "{}", seen.story);
+            let owner = seen.owner.unwrap();
+            assert!(owners[&owner].contains(&seen.address), "{}", seen.story);
         }
         scene.mooring.wait_until_settled(scene.site);
     }
@@ -243,6 +294,15 @@ impl Scene<'_> {
             [there, (other, node.to_owned())]
         });
         self.order(Request::Cut(pairs.collect()));
+    }
+
+    /// How often a node answered for an address after it went on, although it had to ask who has it.
+    fn late_answers(&self, node: &str, story: &Story, thawed: &Mark) -> usize {
+        let status = self.site.bed.status().unwrap();
+        let host = status.hosts().find(|host| host.name == node).unwrap();
+        let own = story.stints.iter().filter(|stint| stint.mac == host.mac());
+        let late = own.filter(|stint| stint.last >= thawed.watch);
+        late.map(|stint| stint.answers).sum()
     }
 
     #[track_caller]

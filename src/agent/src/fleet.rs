@@ -72,6 +72,8 @@ pub(crate) enum Order {
 pub(crate) struct Held {
     /// The addresses.
     pub addresses: BTreeSet<IpAddr>,
+    /// Those that it asks the wire for, as it stood still, and answered for until then.
+    pub doubted: BTreeSet<IpAddr>,
     /// What it cannot answer for, as its interface is down, for one.
     pub hindered: BTreeSet<IpAddr>,
     /// The turn of the [permits](mooring_core::fencing::Permits) that it goes by.

@@ -98,10 +98,15 @@ impl Fleet {
         }
     }
 
-    /// What this node really answers for.
-    pub fn set_held(&mut self, held: BTreeSet<IpAddr>, now: Now) -> Output {
+    /// What this node really answers for, and what it asks the wire for once more: see [`Succession::set_held`].
+    pub fn set_held(
+        &mut self,
+        held: BTreeSet<IpAddr>,
+        doubted: BTreeSet<IpAddr>,
+        now: Now,
+    ) -> Output {
         self.handover.set_held(held.clone());
-        self.succession.set_held(held);
+        self.succession.set_held(held, doubted);
         self.hand_over(now)
     }
 
@@ -256,6 +261,7 @@ impl Fleet {
                 liveness::News::Restarted { peer } => self.succession.restarted(peer),
                 liveness::News::HeldUp { missed } if missed >= SURELY_MISSED => {
                     self.succession.stood_still();
+                    self.handover.stood_still();
                     continue;
                 }
                 liveness::News::HeldUp { .. } | liveness::News::Lost { .. } => continue,

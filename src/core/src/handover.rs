@@ -195,6 +195,11 @@ impl Handover {
             .retain(|_, taking| taking.from != node || taking.released);
     }
 
+    /// This node stood still for so long that others may have taken over what it was to have, also after it was let go.
+    pub fn stood_still(&mut self) {
+        self.taking.clear();
+    }
+
     /// A node says that it has an address under that plan.
     pub fn claimed(&mut self, claim: &Claim) {
         self.giving.retain(|address, giving| {

@@ -224,7 +224,7 @@ impl World {
             }
         }
         if held != node.held {
-            outputs.push(node.fleet.set_held(held.clone(), now));
+            outputs.push(node.fleet.set_held(held.clone(), BTreeSet::new(), now));
             node.held = held;
         }
         if ready != node.ready {

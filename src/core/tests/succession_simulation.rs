@@ -40,6 +40,8 @@ struct Mind {
     succession: Succession,
     asking: BTreeMap<IpAddr, Now>,
     held: BTreeSet<IpAddr>,
+    /// What was held until the node stood still, while it is asked for.
+    doubted: BTreeSet<IpAddr>,
     /// Since when nobody answers for what somebody else should have.
     silent: BTreeMap<IpAddr, Now>,
 }
@@ -100,6 +102,7 @@ impl Fleet {
             succession,
             asking: BTreeMap::new(),
             held: BTreeSet::new(),
+            doubted: BTreeSet::new(),
             silent: BTreeMap::new(),
         });
     }
@@ -173,9 +176,9 @@ impl Fleet {
                 } => mind.succession.judged(peer, &former, &judgement, now),
                 Seen::HeldUp { missed } => {
                     if missed >= DOUBT {
-                        mind.held.clear();
+                        mind.doubted.append(&mut mind.held);
                         mind.asking.clear();
-                        mind.succession.set_held(BTreeSet::new());
+                        mind.succession.stood_still();
                     }
                     Output::default()
                 }
@@ -233,6 +236,7 @@ impl Fleet {
             .collect();
         mind.held.retain(|address| deeds.contains(address));
         mind.asking.retain(|address, _| deeds.contains(address));
+        mind.doubted.retain(|address| deeds.contains(address));
         for address in deeds {
             if mind.held.contains(&address) {
                 continue;
@@ -245,8 +249,10 @@ impl Fleet {
                 .any(|other| other != node && self.answers(other, address, node))
             {
                 mind.asking.insert(address, now + ASK_AGAIN);
+                mind.doubted.remove(&address);
             } else if begun + ASKING <= now {
                 mind.asking.remove(&address);
+                mind.doubted.remove(&address);
                 mind.held.insert(address);
             }
         }
@@ -263,7 +269,8 @@ impl Fleet {
                 mind.succession.unanswered(address);
             }
         }
-        mind.succession.set_held(mind.held.clone());
+        let (held, doubted) = (mind.held.clone(), mind.doubted.clone());
+        mind.succession.set_held(held, doubted);
         let output = mind.succession.tell(now);
         self.minds[node] = Some(mind);
         self.post(node, output);
@@ -400,6 +407,26 @@ fn after_a_partition_one_side_lets_go_at_once() {
     assert!(longest <= Duration::from_millis(500), "{longest:?}");
 }
 
+#[test]
+fn where_all_stand_still_while_one_asks_for_what_it_had_no_two_answer() {
+    for seed in 0..60 {
+        let count = 2 + (seed % 4) as usize;
+        let mut fleet = Fleet::new(count, 6, seed);
+        let victim = fleet.holders(fleet.posts[0].address)[0];
+        fleet.sim.hold(victim, 3 * SECOND);
+        fleet.pass(3 * SECOND);
+        let before = fleet.all_holders();
+        let asked = Duration::from_millis(fleet.sim.rng.below(100));
+        fleet.pass(asked);
+        let pause = Duration::from_millis(150 + fleet.sim.rng.below(2_000));
+        (0..count).for_each(|node| fleet.sim.hold(node, pause));
+        fleet.pass(pause + 2 * SECOND);
+        fleet.check_one_holder(&format!("seed {seed}, in the end"));
+        assert_eq!(before, fleet.all_holders(), "seed {seed}");
+        assert_eq!(fleet.longest, Duration::ZERO, "seed {seed}: two answered");
+    }
+}
+
 fn random_schedule(seed: u64) -> Duration {
     let mut rng = Rng(seed ^ 0xf1ee7);
     let count = 2 + rng.below(4) as usize;
@@ -410,7 +437,7 @@ fn random_schedule(seed: u64) -> Duration {
             rng.below(count as u64) as usize,
             rng.below(count as u64) as usize,
         );
-        match rng.below(8) {
+        match rng.below(9) {
             0 => fleet.power_off(a),
             1 | 2 => fleet.start(a),
             3 => fleet.sim.hold(a, Duration::from_millis(rng.below(3000))),
@@ -422,6 +449,11 @@ fn random_schedule(seed: u64) -> Duration {
             6 => fleet.sim.cut.clear(),
             7 if a != b => {
                 fleet.sim.blocked.insert((a, b));
+            }
+            // All of them, as where they share a machine.
+            8 => {
+                let pause = Duration::from_millis(rng.below(2000));
+                (0..count).for_each(|node| fleet.sim.hold(node, pause));
             }
             _ => {}
         }

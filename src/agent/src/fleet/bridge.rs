@@ -149,7 +149,7 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
             }
             Order::Held(held) => {
                 let hindered = self.fence.heeded(&held);
-                let output = self.fleet.set_held(held.addresses, now);
+                let output = self.fleet.set_held(held.addresses, held.doubted, now);
                 self.carry_out(output, now);
                 if hindered {
                     self.order();

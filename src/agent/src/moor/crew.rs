@@ -353,6 +353,7 @@ impl<T: FnMut(Told)> Crew<T> {
         };
         let held = Held {
             addresses: of(|standing| standing.holding().is_some()),
+            doubted: self.moorings.doubted().collect(),
             hindered: of(|standing| matches!(standing.state, State::Hindered(_))),
             turn: self.turn,
         };

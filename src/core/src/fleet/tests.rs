@@ -97,7 +97,9 @@ fn the_first_heir_takes_over_what_was_a_dead_node_s_and_keeps_it() {
     assert_eq!(segment.node(C).claim(ip()), None);
     // It really has it, and says so to the one that comes back.
     let now = segment.now;
-    segment.node(B).set_held(BTreeSet::from([ip()]), now);
+    segment
+        .node(B)
+        .set_held(BTreeSet::from([ip()]), BTreeSet::new(), now);
     segment.switch(A, true);
     segment.pass(Duration::from_secs(1));
     assert_eq!(segment.holders(), [B]);
@@ -105,6 +107,24 @@ fn the_first_heir_takes_over_what_was_a_dead_node_s_and_keeps_it() {
         *id == A && matches!(news, News::Address(succession::News::Yields { to, .. }) if *to == B)
     });
     assert!(yields, "{:?}", segment.news);
+}
+
+#[test]
+fn where_all_stand_still_the_heir_goes_on_with_what_it_took_over() {
+    let mut segment = Segment::new();
+    segment.switch(A, false);
+    segment.pass(Duration::from_millis(500));
+    let now = segment.now;
+    let held = BTreeSet::from([ip()]);
+    segment.node(B).set_held(held, BTreeSet::new(), now);
+    // One that is frozen goes on, and then all of them stand still before it has heard anything.
+    segment.now += Duration::from_millis(1_200);
+    segment.switch(A, true);
+    segment.news.clear();
+    segment.pass(Duration::from_millis(100));
+    assert_eq!(segment.holders(), [B]);
+    let held_up = |(_, news): &&(PeerId, News)| matches!(news, News::Node(liveness::News::HeldUp { missed }) if *missed >= SURELY_MISSED);
+    assert_eq!(segment.news.iter().filter(held_up).count(), 3);
 }
 
 #[test]

@@ -20,11 +20,11 @@ use crate::wire::answer::Spoken;
 
 use super::Now;
 use super::announcements::Purse;
-use super::berth::{Method, berth};
+use super::berth::berth;
 use super::orders::{Orders, Sending, Words};
 use super::progress::{Mooring, Progress};
 use super::standing::Standing;
-use super::wanted::{Arrival, Node, ProxyState, Target, Wanted};
+use super::wanted::{Node, ProxyState, Target, Wanted};
 
 /// How long after a failure it is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
@@ -39,7 +39,7 @@ pub struct Moorings {
     berthed: BTreeMap<IpAddr, Mooring>,
     purse: Purse,
     exposed: Option<String>,
-    /// What nodes whose agents have ended are asked for beside what they had: see [`Arrival::AgentGone`].
+    /// What nodes whose agents have ended are asked for beside what they had: see [`AgentGone`](super::Arrival::AgentGone).
     vouchers: BTreeSet<IpAddr>,
     /// Of Fenced addresses.
     permits: Permits,
@@ -147,21 +147,20 @@ impl Moorings {
     }
 
     /// This process did not run for that time, so long that others may have taken over what it answers for: it answers for
-    /// nothing until the wire was asked once more. What the kernel answers for it may have gone on to answer for, so that nobody
-    /// took it; unless that was so long that the whole node will have stood still.
+    /// nothing until the wire was asked once more, and what was silent before may not be any more. What the kernel answers for it
+    /// may have gone on to answer for, so that nobody took it; unless that was so long that the whole node will have stood
+    /// still.
     pub fn doubt(&mut self, missed: Duration, now: Now) {
         let certain = missed >= SURELY_MISSED;
-        // If nobody has it, nobody serves it meanwhile; if it was long, somebody has, who may be slow to say so.
-        let arrival = match certain {
-            true => Arrival::Planned,
-            false => Arrival::TakenOver,
-        };
         for mooring in self.berthed.values_mut() {
-            let answers = matches!(&mooring.berth, Ok(berth) if berth.method == Method::Responder);
-            if mooring.is_held() && (answers || certain) {
-                mooring.begin(arrival, now);
-            }
+            mooring.doubt(certain, now);
         }
+    }
+
+    /// What was held until the node stood still, while it is asked for.
+    pub fn doubted(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let doubted = self.berthed.values().filter(|of| of.is_doubted());
+        doubted.map(|mooring| mooring.wanted.address)
     }
 
     /// Everybody has to hear once more that this node has an address, if it does: another one let go of it.
@@ -191,7 +190,7 @@ impl Moorings {
         services.filter_map(|of| of.health_port).collect()
     }
 
-    /// What could be answered for at once, of what another node still [has](Arrival::Awaited).
+    /// What could be answered for at once, of what another node still [has](super::Arrival::Awaited).
     pub fn ready(&self) -> impl Iterator<Item = IpAddr> + '_ {
         let awaiting = self
             .waiting()

@@ -1,11 +1,12 @@
 //! One address of a node, and how far the node is with it.
 
+mod told;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::fencing::{self, Permits};
-use crate::ipam::pool::Ports;
+use crate::fencing::Permits;
 use crate::ipam::service::ServicePort;
 use crate::wire::Mac;
 
@@ -13,10 +14,7 @@ use super::Now;
 use super::announcements::{Purse, Schedule};
 use super::berth::{Berth, Hindrance, Method, Place};
 use super::orders::{Orders, Sending, Words};
-use super::standing::{Holding, Standing, State, Unforwarded};
-use super::wanted::{
-    Arrival, Lack, Node, Path, Programmed, ProxyState, SYNCED, Served, Target, Wanted,
-};
+use super::wanted::{Arrival, Lack, Path, Programmed, ProxyState, Served, Target, Wanted};
 
 /// How often the wire is asked before an address is taken.
 const ASKS: u32 = 3;
@@ -64,8 +62,13 @@ pub(super) struct Mooring {
 /// How far it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// The wire is being asked who has it.
-    Asking { asked: u32, next: Now, haste: bool },
+    /// The wire is being asked who has it; `doubted`: as the node stood still, and held it until then.
+    Asking {
+        asked: u32,
+        next: Now,
+        haste: bool,
+        doubted: bool,
+    },
     /// Another node has it, and lets go as soon as this one is ready.
     Awaiting,
     /// Nobody has it.
@@ -107,6 +110,7 @@ impl Progress {
                 asked: 0,
                 next: now,
                 haste: arrival == Arrival::TakenOver,
+                doubted: false,
             },
         }
     }
@@ -211,6 +215,36 @@ impl Mooring {
         self.progress = Progress::begin(now, arrival);
     }
 
+    /// Asks anew, as others may have taken over meanwhile; for `certain` have, if they live.
+    pub(super) fn doubt(&mut self, certain: bool, now: Now) {
+        let answers = matches!(&self.berth, Ok(berth) if berth.method == Method::Responder);
+        let unsure = match &self.progress {
+            Progress::Holding { .. } => answers || certain,
+            Progress::Asking { .. } | Progress::Silent { .. } => true,
+            Progress::Awaiting | Progress::Elsewhere { .. } | Progress::Failed { .. } => false,
+        };
+        if !unsure {
+            return;
+        }
+        let arrival = match self.wanted.arrival {
+            // If it was long, somebody has it, who may be slow to say so.
+            _ if certain => Arrival::Planned,
+            slow @ (Arrival::Planned | Arrival::AgentGone) if !self.is_held() => slow,
+            // If nobody has it, nobody serves it meanwhile.
+            _ => Arrival::TakenOver,
+        };
+        let was_held = self.is_held() || self.is_doubted();
+        self.begin(arrival, now);
+        if let Progress::Asking { doubted, .. } = &mut self.progress {
+            *doubted = was_held;
+        }
+    }
+
+    /// Whether it was held until the node stood still, and the wire is being asked who has it now.
+    pub(super) fn is_doubted(&self) -> bool {
+        matches!(self.progress, Progress::Asking { doubted: true, .. })
+    }
+
     /// What the service proxy does not forward any more, of everything that the node holds.
     pub(super) fn miss(&mut self, missing: &BTreeSet<Target>, now: Now) {
         let missing = self.wanted.targets().filter(|of| missing.contains(of));
@@ -280,7 +314,9 @@ impl Mooring {
     ) {
         let Ok(berth) = &self.berth else { return };
         match &mut self.progress {
-            Progress::Asking { asked, next, haste } if *next <= now => {
+            Progress::Asking {
+                asked, next, haste, ..
+            } if *next <= now => {
                 if *asked < ASKS {
                     *asked += 1;
                     *next = now + pause(*asked, *haste);
@@ -324,6 +360,7 @@ impl Mooring {
             asked: 1,
             next: now + pause(1, false),
             haste: false,
+            doubted: false,
         };
     }
 
@@ -397,77 +434,6 @@ impl Mooring {
                 let due = purse.payable(schedule);
                 Some(until.map_or(due, |until| due.min(*until)))
             }
-        }
-    }
-
-    pub(super) fn standing(
-        &self,
-        node: &Node,
-        proxy: &ProxyState,
-        permits: &Permits,
-        exposed: Option<&str>,
-        now: Now,
-    ) -> Standing {
-        let state = match (&self.berth, &self.progress) {
-            (Err(hindrance), _) => State::Hindered(hindrance.clone()),
-            (Ok(_), Progress::Elsewhere { mac, .. }) => State::Elsewhere { mac: *mac },
-            (Ok(_), Progress::Failed { why, .. }) => State::Failed { why: why.clone() },
-            (
-                Ok(berth),
-                Progress::Holding {
-                    since,
-                    claim,
-                    forsaken,
-                    ..
-                },
-            ) => State::Holding(Holding {
-                berth: berth.clone(),
-                mac: self.mac,
-                since: *since,
-                took: since.saturating_sub(self.begun),
-                claimed_by: claim
-                    .filter(|claim| now < claim.last + CONFLICT_LASTS)
-                    .map(|claim| claim.mac),
-                fenced: self.wanted.is_fenced(),
-                forsaken: forsaken
-                    .as_ref()
-                    .filter(|forsaken| now >= forsaken.since + SYNCED)
-                    .and_then(|forsaken| self.lack_without(&forsaken.missing))
-                    .map(|(served, port)| Unforwarded::of(served, port, node)),
-                exposed: exposed
-                    .filter(|_| {
-                        berth.method == Method::Uplink && self.wanted.ports == Ports::ServiceOnly
-                    })
-                    .map(str::to_owned),
-            }),
-            (Ok(_), Progress::Asking { .. } | Progress::Awaiting) => State::Asking,
-            (Ok(_), Progress::Silent { .. }) if self.is_ready(proxy) && !self.may(permits, now) => {
-                let why = permits.why_not.get(&self.wanted.address);
-                let why = why.cloned().unwrap_or(fencing::Standing::Unread);
-                State::NoLease { why }
-            }
-            (Ok(_), Progress::Silent { .. }) => match &proxy.programmed {
-                Programmed::Failed(why) => State::ProxyUnread { why: why.clone() },
-                Programmed::NotRead => State::Asking,
-                Programmed::Hidden(_) | Programmed::Targets(_) => self.unserved(node, proxy),
-            },
-        };
-        Standing {
-            address: self.wanted.address,
-            state,
-        }
-    }
-
-    fn unserved(&self, node: &Node, proxy: &ProxyState) -> State {
-        match self.wanted.lack(proxy) {
-            Some(Lack::Forwarding(served, port)) => {
-                State::NotProgrammed(Unforwarded::of(served, port, node))
-            }
-            Some(Lack::Health(service, port)) => State::NotHealthy {
-                service: service.clone(),
-                port,
-            },
-            None => State::Asking,
         }
     }
 }

@@ -27,8 +27,8 @@ pub struct Succession {
     gone: BTreeMap<PeerId, Source>,
     /// What this node really answers for.
     held: BTreeSet<IpAddr>,
-    /// This node stood still, so that it answers for nothing until it has asked the wire.
-    stood_still: bool,
+    /// What it answered for until it stood still, and asks the wire for now.
+    doubted: BTreeSet<IpAddr>,
     tellings: BTreeMap<PeerId, Telling>,
 }
 
@@ -66,7 +66,7 @@ impl Succession {
             posts: BTreeMap::new(),
             gone: BTreeMap::new(),
             held: BTreeSet::new(),
-            stood_still: false,
+            doubted: BTreeSet::new(),
             tellings: BTreeMap::new(),
         }
     }
@@ -110,16 +110,18 @@ impl Succession {
         }
     }
 
-    /// What this node really answers for.
-    pub fn set_held(&mut self, held: BTreeSet<IpAddr>) {
+    /// What this node really answers for; and what it did until it [stood still](Self::stood_still), as long as it asks the wire
+    /// who does now.
+    pub fn set_held(&mut self, held: BTreeSet<IpAddr>, doubted: BTreeSet<IpAddr>) {
         self.held = held;
-        self.stood_still = false;
+        self.doubted = doubted;
     }
 
-    /// This node stood still for so long that it stops to answer until the wire was asked, and [`Self::set_held`] says so. Meanwhile
-    /// it tells nobody what it has: that would be taken for two who answered.
+    /// This node stood still for so long that it answers for nothing until the wire was asked. Others may have taken over
+    /// meanwhile, so that what the plan gives it is no reason to speak, and would be taken for two who answered. What it had taken
+    /// over itself it goes on to claim: where all nodes stood still, the former holder finds the wire as silent.
     pub fn stood_still(&mut self) {
-        self.stood_still = true;
+        self.doubted.append(&mut self.held);
     }
 
     /// A node that this one watches is judged otherwise than before.
@@ -230,7 +232,7 @@ impl Succession {
             manned.taken = Some(claim);
             if mine {
                 let held = self.held.contains(&address);
-                if held && !self.stood_still && claim.term.plan == manned.post.plan {
+                if held && claim.term.plan == manned.post.plan {
                     // So that the other one knows that both had it. Where the plan has changed, it was given away.
                     output.tell.push((claim.holder, Word::Has(former)));
                 }
@@ -246,6 +248,8 @@ impl Succession {
                 address,
                 over: claim.holder,
             });
+        } else if mine && self.doubted.contains(&address) {
+            output.tell.push((claim.holder, Word::Has(manned.claim())));
         }
         output
     }
@@ -335,19 +339,19 @@ impl Succession {
             .filter(|(_, telling)| telling.next <= now);
         for (node, telling) in due {
             telling.next = now + TELL_GAP;
-            if self.stood_still {
-                continue;
-            }
-            telling.left -= 1;
-            let held = self
-                .held
-                .iter()
-                .filter_map(|address| self.posts.get(address));
-            let of_both = held
-                .filter(|manned| manned.holder() == self.own && manned.post.rank(*node).is_some());
+            telling.left -= u32::from(self.doubted.is_empty());
+            let claimed = |(address, doubted): (&IpAddr, bool)| {
+                let manned = self.posts.get(address)?;
+                let told = !doubted || manned.term().takeovers > 0;
+                let of_both = manned.holder() == self.own && manned.post.rank(*node).is_some();
+                (told && of_both).then(|| manned.claim())
+            };
+            let held = self.held.iter().map(|address| (address, false));
+            let doubted = self.doubted.iter().map(|address| (address, true));
+            let claims = held.chain(doubted).filter_map(claimed);
             output
                 .tell
-                .extend(of_both.map(|manned| (*node, Word::Has(manned.claim()))));
+                .extend(claims.map(|claim| (*node, Word::Has(claim))));
         }
         self.tellings.retain(|_, telling| telling.left > 0);
         output
@@ -383,7 +387,8 @@ impl Succession {
     fn regain(&mut self, node: PeerId, now: Now) -> Output {
         self.gone.remove(&node);
         for manned in self.posts.values_mut() {
-            let held = self.held.contains(&manned.post.address);
+            let address = &manned.post.address;
+            let held = self.held.contains(address) || self.doubted.contains(address);
             // What could not be taken, as somebody went on answering for it, was not taken.
             manned.taken = manned
                 .taken

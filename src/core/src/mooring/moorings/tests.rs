@@ -3,7 +3,7 @@ use crate::ipam::pool::{Bind, Ownership, Ping, Ports};
 use crate::ipam::range::{AddressRange, HostBits};
 use crate::ipam::service::{Protocol, ServicePort};
 use crate::kube_proxy::snapshot::ObjectName;
-use crate::mooring::{Cause, Hindrance, Path, Programmed, Served, State, Uplink, Words};
+use crate::mooring::{Arrival, Cause, Hindrance, Path, Programmed, Served, State, Uplink, Words};
 use crate::proxy_mode::LiveMode;
 use crate::wire::Mac;
 

@@ -30,7 +30,7 @@ fn node(own: PeerId) -> Succession {
 
 fn holding(own: PeerId) -> Succession {
     let mut node = node(own);
-    node.set_held(BTreeSet::from([ip()]));
+    node.set_held(BTreeSet::from([ip()]), BTreeSet::new());
     node
 }
 
@@ -164,16 +164,45 @@ fn who_took_over_keeps_it_and_tells_the_one_that_comes_back() {
 #[test]
 fn who_stood_still_tells_nobody_what_it_had() {
     let mut a = holding(A);
+    a.gone(C, START);
     a.stood_still();
+    assert_eq!(a.back(C, START).tell, []);
     assert_eq!(a.receive(claim(B, term(1, 1))).tell, []);
+    assert_eq!(deed(&a), None);
+}
+
+#[test]
+fn who_stood_still_as_well_is_told_what_was_taken_over_from_it() {
+    let (mut a, mut b) = (holding(A), successor());
+    let has = [(A, Word::Has(claim(B, term(1, 1))))];
+    a.stood_still();
+    b.stood_still();
+    assert_eq!(b.back(A, START).tell, has);
+    let news = News::Yields {
+        address: ip(),
+        to: B,
+        both_held: false,
+    };
+    let output = a.receive(claim(B, term(1, 1)));
+    assert_eq!((output.news, output.tell), (vec![news], vec![]));
+    // It is told until it is held, and some times more.
+    let mut now = START;
+    let mut told = |b: &mut Succession, most: u32| {
+        let times = (0..most).map_while(|_| {
+            now = b.deadline()?;
+            Some(b.tell(now).tell)
+        });
+        times.filter(|told| *told == has).count()
+    };
+    b.set_held(BTreeSet::new(), BTreeSet::from([ip()]));
+    assert_eq!(told(&mut b, 3 * TELLS), 3 * TELLS as usize);
+    b.set_held(BTreeSet::from([ip()]), BTreeSet::new());
+    assert_eq!(told(&mut b, 3 * TELLS), TELLS as usize);
+    // Who has not heard of it, and says what it had, is told once more. That is no news: neither answered.
     let mut b = successor();
     b.stood_still();
-    assert_eq!(b.back(A, START).tell, []);
-    let now = b.deadline().unwrap();
-    assert_eq!(b.tell(now).tell, []);
-    b.set_held(BTreeSet::from([ip()]));
-    let now = b.deadline().unwrap();
-    assert_eq!(b.tell(now).tell, [(A, Word::Has(claim(B, term(1, 1))))]);
+    let output = b.receive(claim(A, term(1, 0)));
+    assert_eq!((output.news, &output.tell[..]), (vec![], &has[..]));
 }
 
 #[test]
@@ -303,7 +332,7 @@ fn heirs_are_told_of_a_death_for_as_long_as_it_lasts_and_believe_it_no_longer() 
     assert_eq!(c.deadline(), Some(again));
     assert_eq!(c.tell(again).tell, [(B, Word::Gone(A))]);
     // It held it, and keeps it when nobody says any more that the other one is gone.
-    b.set_held(BTreeSet::from([ip()]));
+    b.set_held(BTreeSet::from([ip()]), BTreeSet::new());
     assert_eq!(b.deadline(), Some(again + GONE_LASTS));
     let output = b.tell(again + GONE_LASTS);
     assert!(

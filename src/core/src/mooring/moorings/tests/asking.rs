@@ -200,6 +200,60 @@ fn after_a_pause_the_wire_is_asked_before_anything_is_answered() {
 }
 
 #[test]
+fn a_pause_while_the_wire_is_asked_has_it_asked_anew() {
+    let ms = Duration::from_millis;
+    for (arrival, missed, asks_for) in [
+        (Arrival::TakenOver, ms(140), ms(45)),
+        (Arrival::TakenOver, ms(500), ms(400)),
+        (Arrival::AgentGone, ms(140), ms(400)),
+        (Arrival::Planned, ms(140), ms(400)),
+        (Arrival::Planned, ms(1_200), ms(400)),
+    ] {
+        // What the proxy forwards is the last that is missing, or is not.
+        for proxy in [&[ADDRESS][..], &[]] {
+            let mut bench = Bench::new(LiveMode::Ipvs);
+            bench.moorings.program(programmed(proxy));
+            bench.moorings.want([arriving(arrival)], bench.now);
+            let silent_by = if proxy.is_empty() { ms(400) } else { ms(20) };
+            assert!(!held(&bench.run(silent_by)));
+            bench.now += missed;
+            bench.moorings.doubt(missed, bench.now);
+            bench.moorings.program(programmed(&[ADDRESS]));
+            assert!(!held(&bench.run(asks_for - ms(1))), "{arrival:?}");
+            assert_eq!(bench.moorings.doubted().count(), 0, "it was not held");
+            assert!(held(&bench.run(ms(1))), "{arrival:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_held_before_a_pause_is_doubted_until_the_wire_has_told_whose_it_is() {
+    let ms = Duration::from_millis;
+    let doubted = |bench: &Bench| bench.moorings.doubted().next();
+    let mut bench = Bench::wanting(LiveMode::Ipvs);
+    assert!(held(&bench.run(Duration::from_secs(1))));
+    assert_eq!(doubted(&bench), None);
+    bench.moorings.doubt(ms(1_000), bench.now);
+    assert_eq!(doubted(&bench), Some(address(ADDRESS)));
+    bench.run(ms(100));
+    bench.moorings.doubt(ms(300), bench.now);
+    assert_eq!(doubted(&bench), Some(address(ADDRESS)));
+    assert!(held(&bench.run(Duration::from_secs(1))));
+    assert_eq!(doubted(&bench), None);
+
+    bench.moorings.doubt(ms(1_000), bench.now);
+    bench.tick();
+    bench.hear(ADDRESS);
+    assert_eq!(doubted(&bench), None);
+    assert!(!held(&bench.run(ms(501))));
+    assert_eq!(
+        doubted(&bench),
+        None,
+        "it is another's, while it is asked for"
+    );
+}
+
+#[test]
 fn an_address_that_somebody_answers_for_is_not_taken() {
     let mut bench = Bench::wanting(LiveMode::Iptables);
     bench.tick();
