@@ -105,6 +105,8 @@ pub(crate) struct Reach {
     pub link: SegmentLink,
     /// Who is on it.
     pub subnets: Vec<AddressRange>,
+    /// The addresses of this node in them.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// An address that this node shall have.

@@ -55,6 +55,15 @@ pub(super) fn beside(member: &Member, reaches: &[Reach], like: IpAddr) -> Option
     member.addresses.iter().find(here).copied()
 }
 
+/// The address of this node, on that link, in the subnet of another one's.
+pub(super) fn own(reach: &Reach, other: IpAddr) -> Option<IpAddr> {
+    let near = |address: &&IpAddr| {
+        let mut subnets = reach.subnets.iter();
+        subnets.any(|subnet| subnet.contains(**address) && subnet.contains(other))
+    };
+    reach.addresses.iter().find(near).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use mooring_core::ipam::range::{AddressRange, HostBits};
@@ -75,6 +84,7 @@ mod tests {
             subnets: subnets
                 .map(|subnet| AddressRange::from_cidr(subnet, HostBits::Clear).unwrap())
                 .collect(),
+            addresses: Vec::new(),
         }
     }
 
@@ -112,6 +122,26 @@ mod tests {
         for (addresses, address, link) in rows {
             let expected = (address.map(str::to_owned), link);
             assert_eq!(way(addresses, &reaches), expected, "{addresses:?}");
+        }
+    }
+
+    #[test]
+    fn a_node_is_asked_for_from_an_address_in_its_subnet() {
+        let addresses = ["10.78.0.11", "10.77.0.11", "2001:db8::11", "fd00::11"];
+        let reach = Reach {
+            addresses: addresses.map(|address| address.parse().unwrap()).into(),
+            ..reach(2, &["10.77.0.0/24", "10.78.0.0/24", "fd00::/64"])
+        };
+        for (other, from) in [
+            ("10.77.0.12", Some("10.77.0.11")),
+            ("10.78.0.12", Some("10.78.0.11")),
+            ("fd00::12", Some("fd00::11")),
+            ("2001:db8::12", None),
+            ("10.79.0.12", None),
+        ] {
+            let found = own(&reach, other.parse().unwrap());
+            let expected = from.map(|address| address.parse().unwrap());
+            assert_eq!(found, expected, "{other}");
         }
     }
 

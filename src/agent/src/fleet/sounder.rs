@@ -12,6 +12,7 @@ use mooring_kernel::{Ears, PacketError, PacketSocket, Received};
 use tracing::debug;
 
 use super::Reach;
+use super::paths;
 
 /// Sockets hear everything that is said on a segment, so they are closed when nobody was asked for that long.
 const IDLE: Duration = Duration::from_secs(10);
@@ -35,7 +36,9 @@ struct Line {
 // === impl Sounder ===
 
 impl Sounder {
-    /// Asks for the address of a node.
+    /// Asks for the address of a node, from an address of this one beside it, if it has one: the other kernel learns from the
+    /// question where this node is. Where it has asked for that in vain, as this node stood still or was cut off, it asks again
+    /// only each second, and what is sent here waits for that.
     pub(super) fn ask(&mut self, address: IpAddr, reach: &Reach, now: Now) {
         let own = reach.link.mac;
         let index = reach.link.index;
@@ -47,9 +50,13 @@ impl Sounder {
             }
         };
         line.used = now;
-        let question = match address {
-            IpAddr::V4(address) => arp::probe(own, address).to_vec(),
-            IpAddr::V6(address) => ndp::solicitation(own, Ipv6Addr::UNSPECIFIED, address).to_vec(),
+        let question = match (address, paths::own(reach, address)) {
+            (IpAddr::V4(address), Some(IpAddr::V4(from))) => {
+                arp::request(own, from, address).to_vec()
+            }
+            (IpAddr::V4(address), _) => arp::probe(own, address).to_vec(),
+            (IpAddr::V6(address), Some(IpAddr::V6(from))) => ndp::solicitation(own, from, address),
+            (IpAddr::V6(address), _) => ndp::solicitation(own, Ipv6Addr::UNSPECIFIED, address),
         };
         if let Err(error) = line.socket.send(&question) {
             debug!(iface = reach.link.name, reason = %error, "a node could not be asked for");

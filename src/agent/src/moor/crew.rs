@@ -448,6 +448,7 @@ fn reaches(links: &[SegmentLink], uplinks: &[Uplink]) -> Vec<Reach> {
         Some(Reach {
             link: link.clone(),
             subnets: uplink?.subnets.clone(),
+            addresses: uplink?.addresses.clone(),
         })
     };
     links.iter().filter_map(reach).collect()
