@@ -262,6 +262,7 @@ impl Fleet {
                 liveness::News::HeldUp { missed } if missed >= SURELY_MISSED => {
                     self.succession.stood_still();
                     self.handover.stood_still();
+                    output.moved = true;
                     continue;
                 }
                 liveness::News::HeldUp { .. } | liveness::News::Lost { .. } => continue,

@@ -76,6 +76,24 @@ fn one_goes_on_until_the_other_is_ready_which_then_answers() {
 }
 
 #[test]
+fn what_was_to_come_before_a_pause_is_asked_for_as_anything_else() {
+    for released in [false, true] {
+        let mut taker = taker();
+        let release = (ip(), 2, Step::Release);
+        if released {
+            taker.receive(A, release, Some(claim(B, 2)), START);
+        }
+        taker.stood_still();
+        assert_eq!(taker.passage(ip()), None);
+        let told = taker.receive(A, release, Some(claim(B, 2)), START);
+        assert_eq!((told, taker.passage(ip())), (Output::default(), None));
+        // That one lives, has not let go, and begins anew.
+        taker.receive(A, (ip(), 2, Step::Offer), Some(claim(B, 2)), START);
+        assert_eq!(taker.passage(ip()), Some(Passage::Awaited));
+    }
+}
+
+#[test]
 fn words_of_others_and_about_other_plans_change_nothing() {
     let mut giver = giver();
     for (from, plan) in [(C, 2), (A, 2), (B, 1), (B, 3)] {
