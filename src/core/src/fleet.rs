@@ -232,6 +232,11 @@ impl Fleet {
         self.liveness.hears_nobody(now)
     }
 
+    /// Whether this node stood still and has heard nobody since who heard it: see [`Liveness::question_hearing`].
+    pub fn is_deaf(&self) -> bool {
+        self.liveness.is_deaf()
+    }
+
     /// For how long nothing came from a node that this one watches, if anything ever did.
     pub fn silence(&self, peer: PeerId, now: Now) -> Option<Duration> {
         self.liveness.silence(peer, now)
@@ -262,6 +267,11 @@ impl Fleet {
                 liveness::News::HeldUp { missed } if missed >= SURELY_MISSED => {
                     self.succession.stood_still();
                     self.handover.stood_still();
+                    output.send.extend(self.liveness.question_hearing(now).send);
+                    output.moved = true;
+                    continue;
+                }
+                liveness::News::Hears { .. } => {
                     output.moved = true;
                     continue;
                 }

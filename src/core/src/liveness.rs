@@ -12,7 +12,8 @@
 //! hides, or whose agent alone is gone, is not dead.
 //!
 //! How long a silence has to last adapts to what was seen: to the lateness of that node's beats, and to how many of them
-//! get lost. A watcher that was itself held up forgives everybody as much time as it missed.
+//! get lost. A watcher that was itself held up forgives everybody as much time as it missed; one that stood still for long judges
+//! nobody until it knows that it hears: until somebody answers what it has said since.
 //!
 //! Nothing here decides about addresses.
 

@@ -183,7 +183,7 @@ impl Fleet {
                     Output::default()
                 }
                 Seen::Restarted { peer } => mind.succession.restarted(peer),
-                Seen::Lost { .. } => Output::default(),
+                Seen::Hears { .. } | Seen::Lost { .. } => Output::default(),
             };
             self.post(told.observer, output);
         }

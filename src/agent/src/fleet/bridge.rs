@@ -354,6 +354,7 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
                 let dead = taken.is_some_and(|taken| taken.dead);
                 let refused = taken.is_some_and(|taken| taken.refused);
                 let arrival = match self.fleet.passage(claim.address) {
+                    _ if self.fleet.is_deaf() => Arrival::Deaf,
                     Some(Passage::Awaited) => Arrival::Awaited,
                     Some(Passage::Released) => Arrival::Released,
                     None if refused => Arrival::AgentGone,

@@ -90,7 +90,7 @@ impl Toll {
             }
             News::HeldUp { missed } => self.held_up.observe(missed.as_secs_f64()),
             News::Lost { messages } => _ = self.lost.inc_by(*messages),
-            News::Restarted { .. } => {}
+            News::Restarted { .. } | News::Hears { .. } => {}
         }
     }
 

@@ -110,6 +110,37 @@ fn the_first_heir_takes_over_what_was_a_dead_node_s_and_keeps_it() {
 }
 
 #[test]
+fn a_node_that_stood_still_is_deaf_until_others_answer_it_and_takes_nothing_over_meanwhile() {
+    let mut segment = Segment::new();
+    segment.switch(B, false);
+    segment.pass(Duration::from_secs(1));
+    // It goes on, and nothing gets in.
+    let mut now = segment.now;
+    let output = segment.node(B).tick(now);
+    assert!(output.moved && segment.node(B).is_deaf());
+    for _ in 0..100 {
+        now += PERIOD / 5;
+        segment.node(B).tick(now);
+    }
+    assert!(segment.node(B).is_deaf());
+    assert_eq!(segment.node(B).claim(ip()), None, "A lives");
+    segment.now = now;
+    segment.switch(B, true);
+    segment.news.clear();
+    segment.pass(Duration::from_millis(200));
+    assert!(!segment.node(B).is_deaf());
+    let hears = |(id, news): &&(PeerId, News)| {
+        *id == B
+            && matches!(
+                news,
+                News::Node(liveness::News::Hears { anybody: true, .. })
+            )
+    };
+    assert_eq!(segment.news.iter().filter(hears).count(), 1);
+    assert_eq!(segment.holders(), [A]);
+}
+
+#[test]
 fn where_all_stand_still_the_heir_goes_on_with_what_it_took_over() {
     let mut segment = Segment::new();
     segment.switch(A, false);

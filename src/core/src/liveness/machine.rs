@@ -1,10 +1,13 @@
 //! The machine: messages, answers and the time in; messages, questions and news out.
 
+mod hearing;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::peer::{Acquaintance, Body, Header, Message, PeerId, Tokens, Worth};
 
+use self::hearing::Deafness;
 use super::Now;
 use super::judgement::{Judgement, Reason, Verdict};
 use super::rhythm::PERIOD;
@@ -41,6 +44,7 @@ pub struct Liveness {
     heard_anybody: Option<Now>,
     /// When this machine was to be called again.
     due: Option<Now>,
+    deafness: Option<Deafness>,
 }
 
 /// Somebody whom messages were exchanged with. Never forgotten: its tokens must not begin anew.
@@ -93,6 +97,13 @@ pub enum News {
         /// How long.
         missed: Duration,
     },
+    /// After this node [stood still](Liveness::question_hearing).
+    Hears {
+        /// Somebody is heard who heard this node since; else it was waited for in vain.
+        anybody: bool,
+        /// How long it took.
+        after: Duration,
+    },
     /// Messages of other agents got lost on the way, as is known from now on.
     Lost {
         /// How many.
@@ -133,6 +144,7 @@ impl Liveness {
             next_beat: now,
             heard_anybody: None,
             due: None,
+            deafness: None,
         }
     }
 
@@ -220,10 +232,11 @@ impl Liveness {
         if self.next_beat <= now {
             self.beat(now, &mut output);
         }
+        let is_deaf = self.hearken(now, &mut output);
         let due: Vec<PeerId> = self
             .subjects
             .iter()
-            .filter(|(_, watched)| watched.subject.next() <= now)
+            .filter(|(_, watched)| !is_deaf && watched.subject.next() <= now)
             .map(|(peer, _)| *peer)
             .collect();
         for peer in due {
@@ -242,6 +255,9 @@ impl Liveness {
 
     /// When to call [`Self::tick`] again.
     pub fn next(&self) -> Now {
+        if let Some(hearkens) = self.hearkens() {
+            return hearkens.min(self.next_beat);
+        }
         let subjects = self.subjects.values().map(|watched| watched.subject.next());
         subjects.fold(self.next_beat, Now::min)
     }
@@ -275,6 +291,7 @@ impl Liveness {
             return Err(Refusal::NotAMember);
         }
         let peer = peer(&mut self.peers, &mut self.tokens, from);
+        let heard_me = peer.acquaintance.is_echoed_by(header);
         let (skipped, lost) = match peer.acquaintance.receive(header, &mut self.tokens) {
             Worth::New { skipped, lost } => (skipped, lost),
             Worth::Met { again } => {
@@ -303,6 +320,9 @@ impl Liveness {
             }
         };
         self.heard_anybody = Some(now);
+        if heard_me {
+            self.hears(true, now, output);
+        }
         if lost > 0 {
             output.news.push(News::Lost { messages: lost });
         }

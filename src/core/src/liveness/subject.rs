@@ -143,6 +143,11 @@ impl Subject {
         }
     }
 
+    /// It was alive when it was judged last: something may come from it.
+    pub(super) fn lives(&self) -> bool {
+        self.ever_heard && self.judgement.verdict != Verdict::Dead
+    }
+
     /// How long ago its agent was heard, if it ever was.
     pub(super) fn silence(&self, now: Now) -> Option<Duration> {
         self.ever_heard.then(|| now.saturating_sub(self.heard))

@@ -56,19 +56,18 @@ pub(super) struct Mooring {
     pub(super) former: Option<IpAddr>,
     /// Since when somebody else answers for it, each time it is asked for.
     pub(super) contested: Option<Now>,
+    /// It was held until the node stood still, unless it is another's; see [`Self::is_doubted`].
+    doubted: bool,
     pub(super) progress: Progress,
 }
 
 /// How far it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// The wire is being asked who has it; `doubted`: as the node stood still, and held it until then.
-    Asking {
-        asked: u32,
-        next: Now,
-        haste: bool,
-        doubted: bool,
-    },
+    /// The wire is being asked who has it.
+    Asking { asked: u32, next: Now, haste: bool },
+    /// The wire cannot be asked; see [`Arrival::Deaf`].
+    Deaf,
     /// Another node has it, and lets go as soon as this one is ready.
     Awaiting,
     /// Nobody has it.
@@ -110,8 +109,8 @@ impl Progress {
                 asked: 0,
                 next: now,
                 haste: arrival == Arrival::TakenOver,
-                doubted: false,
             },
+            Arrival::Deaf => Self::Deaf,
         }
     }
 }
@@ -133,6 +132,7 @@ impl Mooring {
             progress: Progress::begin(now, wanted.arrival),
             former: wanted.former,
             contested: None,
+            doubted: false,
             wanted,
             berth: Err(Hindrance::NoUplink),
             mac: None,
@@ -145,8 +145,14 @@ impl Mooring {
     pub(super) fn wanted_so(mut self, wanted: Wanted, now: Now) -> Self {
         if wanted.arrival != self.wanted.arrival && !self.is_held() {
             let waited = self.progress == Progress::Awaiting;
-            if waited || wanted.arrival != Arrival::Planned {
-                self.begin(wanted.arrival, now);
+            match wanted.arrival {
+                Arrival::Planned | Arrival::TakenOver | Arrival::AgentGone
+                    if self.progress == Progress::Deaf =>
+                {
+                    self.begin(Arrival::Planned, now);
+                }
+                Arrival::Planned if !waited => {}
+                arrival => self.begin(arrival, now),
             }
         }
         self.former = wanted.former.or(self.former);
@@ -171,9 +177,10 @@ impl Mooring {
                     defended: if due { now } else { defended.unwrap_or(now) },
                 });
             }
-            // That is who hands it over.
-            Progress::Awaiting => return false,
+            // That is who hands it over; and what a deaf node hears may be old.
+            Progress::Awaiting | Progress::Deaf => return false,
             progress => {
+                self.doubted = false;
                 let answers_for = now.saturating_sub(*self.contested.get_or_insert(now));
                 let patience = match self.wanted.arrival {
                     _ if answers_for >= STUBBORN => ASK_AGAIN_LATER,
@@ -221,7 +228,10 @@ impl Mooring {
         let unsure = match &self.progress {
             Progress::Holding { .. } => answers || certain,
             Progress::Asking { .. } | Progress::Silent { .. } => true,
-            Progress::Awaiting | Progress::Elsewhere { .. } | Progress::Failed { .. } => false,
+            Progress::Awaiting
+            | Progress::Deaf
+            | Progress::Elsewhere { .. }
+            | Progress::Failed { .. } => false,
         };
         if !unsure {
             return;
@@ -233,16 +243,13 @@ impl Mooring {
             // If nobody has it, nobody serves it meanwhile.
             _ => Arrival::TakenOver,
         };
-        let was_held = self.is_held() || self.is_doubted();
+        self.doubted = self.is_held() || self.is_doubted();
         self.begin(arrival, now);
-        if let Progress::Asking { doubted, .. } = &mut self.progress {
-            *doubted = was_held;
-        }
     }
 
     /// Whether it was held until the node stood still, and the wire is being asked who has it now.
     pub(super) fn is_doubted(&self) -> bool {
-        matches!(self.progress, Progress::Asking { doubted: true, .. })
+        self.doubted && matches!(self.progress, Progress::Asking { .. } | Progress::Deaf)
     }
 
     /// What the service proxy does not forward any more, of everything that the node holds.
@@ -271,6 +278,7 @@ impl Mooring {
     }
 
     pub(super) fn hold(&mut self, now: Now) {
+        self.doubted = false;
         self.progress = Progress::Holding {
             since: now,
             schedule: Schedule::begin(now),
@@ -314,9 +322,7 @@ impl Mooring {
     ) {
         let Ok(berth) = &self.berth else { return };
         match &mut self.progress {
-            Progress::Asking {
-                asked, next, haste, ..
-            } if *next <= now => {
+            Progress::Asking { asked, next, haste } if *next <= now => {
                 if *asked < ASKS {
                     *asked += 1;
                     *next = now + pause(*asked, *haste);
@@ -360,7 +366,6 @@ impl Mooring {
             asked: 1,
             next: now + pause(1, false),
             haste: false,
-            doubted: false,
         };
     }
 
@@ -427,7 +432,7 @@ impl Mooring {
             Progress::Asking { next, .. }
             | Progress::Elsewhere { next, .. }
             | Progress::Failed { next, .. } => Some(*next),
-            Progress::Awaiting | Progress::Silent { .. } => None,
+            Progress::Awaiting | Progress::Deaf | Progress::Silent { .. } => None,
             Progress::Holding { schedule, .. } => {
                 let until = permits.until.get(&self.wanted.address);
                 let until = until.filter(|_| self.wanted.is_fenced());

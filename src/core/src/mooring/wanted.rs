@@ -74,6 +74,9 @@ pub enum Arrival {
     Awaited,
     /// That node has let go of it, and says so: the wire need not be asked.
     Released,
+    /// This node stood still, and nothing that it hears is known to be new: that nobody answers would tell nothing, so that the wire
+    /// is asked when that is over, as if [planned](Self::Planned).
+    Deaf,
 }
 
 /// What the node is like.

@@ -98,6 +98,17 @@ impl Acquaintance {
         Worth::Met { again }
     }
 
+    /// From now on only what answers a message of mine from now on [echoes](Self::is_echoed_by) my token; what is on the way is good
+    /// as before.
+    pub(crate) fn renew(&mut self, fresh: &mut Tokens) {
+        self.former = Some(std::mem::replace(&mut self.token, fresh.next()));
+    }
+
+    /// Whether the message was sent after one with my token of now had come.
+    pub(crate) fn is_echoed_by(&self, header: &Header) -> bool {
+        header.echo == self.token
+    }
+
     /// It is known.
     pub(crate) fn is_known(&self) -> bool {
         self.known.is_some()

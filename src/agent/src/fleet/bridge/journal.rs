@@ -54,6 +54,24 @@ impl<T: FnMut(u64, Vec<Charged>)> Bridge<T> {
             liveness::News::HeldUp { missed } => {
                 debug!(missed_ms = missed.as_millis(), "did not run in time");
             }
+            liveness::News::Hears {
+                anybody: true,
+                after,
+            } => {
+                info!(
+                    after_ms = after.as_millis(),
+                    "hears others again after it stood still, and asks the wire what they have"
+                );
+            }
+            liveness::News::Hears {
+                anybody: false,
+                after,
+            } => {
+                warn!(
+                    after_ms = after.as_millis(),
+                    "hears nobody since it stood still: goes on as if it were cut off"
+                );
+            }
             // They are counted.
             liveness::News::Lost { .. } => {}
         }

@@ -249,6 +249,90 @@ fn a_dead_node_that_is_heard_is_asked_for_so_that_what_is_sent_to_it_gets_there(
     assert_eq!(a.receive(&beat, now + MS).0.probe, []);
 }
 
+/// Whether a node is judged dead, or others hear of it.
+fn accuses(output: &Output) -> bool {
+    let gone = |news: &News| matches!(news, News::Judged { judgement, .. } if judgement.verdict > Verdict::Alive);
+    output.news.iter().any(gone) || !output.probe.is_empty()
+}
+
+#[test]
+fn who_stood_still_judges_nobody_until_a_word_comes_of_who_has_heard_it_since() {
+    let [mut a, mut b, _] = company([A, B, C]);
+    let old: Vec<Message> = (0..5).map(|_| b.message(A, Body::Beat)).collect();
+    let mut now = START + 5_000 * MS;
+    a.tick(now);
+    let asked = a.question_hearing(now).send;
+    let ask = |to| (to, Body::Ask { subject: A });
+    let asks = |sent: &[Message]| -> Vec<_> {
+        let sent = sent.iter().filter(|message| message.body != Body::Beat);
+        sent.map(|message| (message.header.to, message.body))
+            .collect()
+    };
+    assert_eq!(asks(&asked), [ask(B), ask(C)]);
+    // What came while it stood still tells nothing.
+    for old in old {
+        now += 100 * MS;
+        let (output, result) = a.receive(&old, now);
+        assert_eq!((result, a.is_deaf()), (Ok(()), true));
+        assert!(!accuses(&output));
+        let output = a.tick(now);
+        assert!(!accuses(&output), "{output:?}");
+        assert_eq!(asks(&output.send), [ask(B), ask(C)]);
+    }
+    let to_b = asked.iter().find(|message| message.header.to == B).unwrap();
+    let (output, _) = b.receive(to_b, now);
+    let told = output.send.iter().find(|message| message.header.to == A);
+    let (output, _) = a.receive(told.unwrap(), now);
+    let after = 500 * MS;
+    let hears = News::Hears {
+        anybody: true,
+        after,
+    };
+    assert!(output.news.contains(&hears), "{output:?}");
+    assert!(!a.is_deaf());
+    // The third one has time to say something.
+    let heard = now;
+    while !accuses(&a.tick(now)) {
+        now = a.next();
+        assert!(now < heard + 400 * MS);
+    }
+    assert!(now > heard + 100 * MS);
+}
+
+#[test]
+fn who_hears_nobody_for_three_seconds_is_cut_off_and_who_has_nobody_waits_for_nobody() {
+    let (mut a, _) = pair();
+    let begin = START + 2_000 * MS;
+    let mut now = begin;
+    a.tick(now);
+    a.question_hearing(now);
+    let output = loop {
+        now = a.next();
+        let output = a.tick(now);
+        if !a.is_deaf() {
+            break output;
+        }
+        assert!(!accuses(&output));
+    };
+    let after = now - begin;
+    assert_eq!(after, 3_000 * MS);
+    let hears = News::Hears {
+        anybody: false,
+        after,
+    };
+    assert!(output.news.contains(&hears), "{output:?}");
+    while !a.judgement(B).unwrap().is_dead() {
+        now = a.next();
+        a.tick(now);
+        assert!(now < begin + 4_000 * MS);
+    }
+    assert_eq!(a.question_hearing(now), Output::default());
+    assert!(!a.is_deaf(), "the other one was dead before");
+    let mut alone = machine(A, 1);
+    assert_eq!(alone.question_hearing(START), Output::default());
+    assert!(!alone.is_deaf());
+}
+
 #[test]
 fn members_that_stay_keep_what_is_known_of_them() {
     let (mut a, _) = pair();

@@ -50,7 +50,7 @@ impl Mooring {
                     })
                     .map(str::to_owned),
             }),
-            (Ok(_), Progress::Asking { .. } | Progress::Awaiting) => State::Asking,
+            (Ok(_), Progress::Asking { .. } | Progress::Awaiting | Progress::Deaf) => State::Asking,
             (Ok(_), Progress::Silent { .. }) if self.is_ready(proxy) && !self.may(permits, now) => {
                 let why = permits.why_not.get(&self.wanted.address);
                 let why = why.cloned().unwrap_or(fencing::Standing::Unread);

@@ -181,3 +181,18 @@ fn tokens_do_not_come_again() {
     assert_eq!(drawn.len(), 10_000);
     assert!(!drawn.contains(&0));
 }
+
+#[test]
+fn after_a_renewal_what_is_on_the_way_is_good_and_only_an_answer_shows_that_it_was_heard() {
+    let mut talk = talk();
+    talk.meet();
+    let on_the_way = say(&mut talk.two, 2);
+    talk.one.renew(&mut talk.tokens);
+    assert!(!talk.one.is_echoed_by(&on_the_way));
+    assert_eq!(talk.one.receive(&on_the_way, &mut talk.tokens), NEXT);
+    let question = say(&mut talk.one, 1);
+    assert_eq!(talk.two.receive(&question, &mut talk.tokens), NEXT);
+    let answer = say(&mut talk.two, 2);
+    assert!(talk.one.is_echoed_by(&answer));
+    assert_eq!(talk.one.receive(&answer, &mut talk.tokens), NEXT);
+}

@@ -254,6 +254,40 @@ fn what_was_held_before_a_pause_is_doubted_until_the_wire_has_told_whose_it_is()
 }
 
 #[test]
+fn a_deaf_node_asks_for_nothing_until_it_hears_and_then_as_long_as_for_a_planned_move() {
+    let ms = Duration::from_millis;
+    let second = Duration::from_secs(1);
+    for arrival in [Arrival::Planned, Arrival::TakenOver, Arrival::AgentGone] {
+        let mut bench = Bench::wanting(LiveMode::Nftables);
+        assert!(held(&bench.run(second)));
+        bench.moorings.doubt(second, bench.now);
+        bench.tick();
+        bench.words();
+        bench.moorings.want([arriving(Arrival::Deaf)], bench.now);
+        bench.moorings.doubt(second, bench.now);
+        assert!(!bench.hear(ADDRESS), "that may be old");
+        assert!(!held(&bench.run(10 * second)));
+        assert_eq!((bench.words(), bench.state()), (vec![], State::Asking));
+        assert_eq!(bench.moorings.doubted().count(), 1);
+        bench.moorings.want([arriving(arrival)], bench.now);
+        assert!(!held(&bench.run(ms(399))), "{arrival:?}");
+        assert_eq!(bench.words(), [Words::Ask; 3]);
+        assert_eq!(bench.moorings.doubted().count(), 1);
+        assert!(held(&bench.run(ms(1))), "{arrival:?}");
+    }
+    // What another hands over now is as new as what is heard.
+    let mut bench = Bench::wanting(LiveMode::Ipvs);
+    bench.moorings.want([arriving(Arrival::Deaf)], bench.now);
+    assert!(!held(&bench.run(second)));
+    bench.moorings.want([arriving(Arrival::Awaited)], bench.now);
+    assert_eq!(bench.moorings.ready().count(), 1);
+    bench
+        .moorings
+        .want([arriving(Arrival::Released)], bench.now);
+    assert!(held(&bench.tick()));
+}
+
+#[test]
 fn an_address_that_somebody_answers_for_is_not_taken() {
     let mut bench = Bench::wanting(LiveMode::Iptables);
     bench.tick();
