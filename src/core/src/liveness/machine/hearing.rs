@@ -39,6 +39,7 @@ impl Liveness {
             ask: now,
         });
         self.hearken(now, &mut output);
+        self.due = Some(self.next());
         output
     }
 
