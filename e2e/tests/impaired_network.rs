@@ -8,6 +8,7 @@ mod moored;
 mod mooring;
 mod plugin;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use failover::{Mark, Pace, Scene, Trial, on_a_bed};
@@ -23,6 +24,8 @@ const CALM: Duration = Duration::from_secs(15);
 const AT_ONCE: Duration = Duration::from_millis(500);
 /// Whoever answers late does so once.
 const NEVER: Duration = Duration::ZERO;
+/// How often one after the other stands still.
+const PAUSES: usize = 30;
 /// How long the segment is split: longer than a Fenced address needs to go to the other side.
 const SPLIT: Duration = Duration::from_secs(25);
 const AFTERWARDS: Duration = Duration::from_secs(5);
@@ -36,13 +39,14 @@ fn who_lives_keeps_its_addresses_and_no_two_keep_one() {
 }
 
 /// In this order: each begins where the one before it ended.
-const fn stories<'a>() -> [Tale<Scene<'a>>; 8] {
+const fn stories<'a>() -> [Tale<Scene<'a>>; 9] {
     [
         ("a firewall blocks UDP between two nodes", firewall),
         ("what one node sends to another is lost", one_way),
         ("a third of what a node sends is lost", losses),
         ("a node stalls for 95 ms again and again", stalls),
         ("a node stands still for 1, 5 and 60 seconds", pauses),
+        ("one node after the other stands still", many_pauses),
         (
             "all nodes stand still while one asks for what it had",
             pauses_of_all,
@@ -118,6 +122,34 @@ fn pauses(scene: &Scene<'_>) {
         }
         scene.mooring.wait_until_settled(scene.site);
     }
+}
+
+/// Each time the one with most addresses, which hears nothing for a moment when it goes on; in one of 30 times that was a second.
+fn many_pauses(scene: &Scene<'_>) {
+    let (trial, ..) = scene.begin();
+    let before = trial.mark();
+    let mut struck = BTreeMap::new();
+    for _ in 0..PAUSES {
+        let owners = trial.owners();
+        let most = owners.into_iter().max_by_key(|(_, all)| all.len());
+        let (node, _) = most.unwrap();
+        scene.stand_still(&node, Duration::from_secs(3));
+        scene.mooring.let_pass(Duration::from_secs(2));
+        *struck.entry(node).or_insert(0) += 1;
+    }
+    println!("  stood still: {struck:?}");
+    for seen in trial.end(&before) {
+        let overlaps = seen.story.overlaps();
+        println!(
+            "  {}: {} had it one after the other, {} late answers",
+            seen.address,
+            seen.story.stints.len(),
+            overlaps.len()
+        );
+        assert_eq!(seen.story.longest_overlap(), NEVER, "{}", seen.story);
+        scene.expect_one_at_last(&seen.story);
+    }
+    scene.mooring.wait_until_settled(scene.site);
 }
 
 /// Whoever could tell a node that others have taken over from it stands still when it asks them, as do nodes that share a machine.
