@@ -615,6 +615,34 @@ fn a_recreated_service_that_now_requires_both_families_takes_nothing_back_alone(
 }
 
 #[test]
+fn nobody_comes_to_a_resting_address_by_way_of_a_service_that_then_does_not_get_both_families() {
+    let mut cluster = Cluster::default();
+    cluster.pool("blue", &["10.10.0.2-10.10.0.10"], |spec| {
+        spec.reuse_after = 60
+    });
+    sharing(&mut cluster, "older", "web", 81);
+    cluster.edit("older", |service| service.load_balancer = false);
+    sharing(&mut cluster, "back", "web", 80);
+    cluster.settle();
+    cluster.delete("back");
+    cluster.settle();
+    sharing(&mut cluster, "back", "web", 80);
+    cluster.edit("back", |service| {
+        dual(service, FamilyPolicy::RequireDualStack);
+    });
+    cluster.edit("older", |service| service.load_balancer = true);
+    cluster.settle();
+    assert_eq!(cluster.addresses("back"), NONE);
+    assert_eq!(cluster.addresses("older"), ["10.10.0.3"]);
+    assert_eq!(cluster.claims[&ip("10.10.0.2")].1.holders, []);
+    // What it had is still its own once there is an address of the other family.
+    cluster.pool("blue", &["10.10.0.2-10.10.0.10", "fd00::1"], |_| ());
+    cluster.settle();
+    assert_eq!(cluster.addresses("back"), ["10.10.0.2", "fd00::1"]);
+    assert_eq!(cluster.addresses("older"), ["10.10.0.3"]);
+}
+
+#[test]
 fn a_pool_that_shrinks_drains_or_takes_back_as_it_says() {
     for (on_removal, expected) in [
         (OnRemoval::Drain, "10.10.0.2"),

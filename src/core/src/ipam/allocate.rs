@@ -74,6 +74,8 @@ struct Case<'w> {
     fallback: BTreeMap<Family, IpAddr>,
     /// What it has and cannot keep, whatever it gets.
     lost: Vec<IpAddr>,
+    /// Released addresses that it, or a Service of its name, had last.
+    behind: Vec<IpAddr>,
     /// Of its targets, those that it gets by this plan.
     gained: Vec<IpAddr>,
     /// Families whose target is not what it asks for.

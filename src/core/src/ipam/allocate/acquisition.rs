@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::ledger::{Ledger, Tenant, Vacancy};
 use super::standing::asker;
-use super::tenancy::names;
+use super::tenancy::{self, names};
 use super::{Case, is_published};
 use crate::ipam::claim::Holder;
 use crate::ipam::outcome::{Note, Way};
@@ -33,6 +33,7 @@ pub(super) fn acquire(
         return;
     }
     let may = request.problems.is_empty();
+    tenancy::take_back(world, ledger, number, case, &request);
     let mut seeker = Seeker {
         world,
         ledger,
@@ -85,12 +86,7 @@ pub(super) fn acquire(
     }
     if let Some(missing) = case.open().first().copied() {
         case.notes.push(Note::NotBothFamilies(missing));
-        for address in std::mem::take(&mut case.gained) {
-            ledger.leave(address, number);
-            case.targets.retain(|_, target| *target != address);
-            case.notes
-                .retain(|note| !matches!(note, Note::Has { address: of, .. } if *of == address));
-        }
+        case.give_back(ledger, number);
         let service = case.service;
         case.targets
             .retain(|_, target| is_published(service, *target));

@@ -119,6 +119,7 @@ pub(super) fn cases<'w>(world: &'w World<'w>, ledger: &mut Ledger<'w>) -> Vec<Ca
             targets: BTreeMap::new(),
             fallback: BTreeMap::new(),
             lost: Vec::new(),
+            behind: Vec::new(),
             gained: Vec::new(),
             wanting: Vec::new(),
             withheld: false,

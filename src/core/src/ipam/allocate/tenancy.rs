@@ -13,6 +13,7 @@ use crate::ipam::plan::World;
 use crate::ipam::pool::{OnRemoval, Pool, declaring};
 use crate::ipam::range::Family;
 use crate::ipam::request::{Claim, Request};
+use crate::ipam::service::FamilyPolicy;
 use crate::ipam::sharing::{self, ShareRefusal};
 use crate::kube_proxy::snapshot::ObjectName;
 
@@ -48,13 +49,13 @@ pub(super) fn settle(world: &World<'_>, ledger: &mut Ledger<'_>, cases: &mut [Ca
         for family in &request.families {
             keep(world, ledger, number, case, &request, *family);
         }
-        let behind = left_behind.get(&case.service.id);
-        if let (Some(behind), Some(current)) = (behind, case.current.clone())
-            && request.problems.is_empty()
+        case.behind = left_behind.remove(&case.service.id).unwrap_or_default();
+        take_back(world, ledger, number, case, &request);
+        // Whether the other family is to be had shows later: until then nobody may come to share what would rest again.
+        let whole = |family: &Family| case.fallback.contains_key(family);
+        if request.family_policy == FamilyPolicy::RequireDualStack && !case.open().iter().all(whole)
         {
-            for address in behind {
-                take_back(world, ledger, (number, &current), case, &request, *address);
-            }
+            case.give_back(ledger, number);
         }
     }
 }
@@ -190,34 +191,40 @@ pub(super) fn names(world: &World<'_>, request: &Request, pool: &Pool) -> bool {
         .any(|named| named.id == pool.id)
 }
 
-fn take_back(
+/// Gives a Service back what rests since it had it, as far as it has use for it.
+pub(super) fn take_back(
     world: &World<'_>,
     ledger: &mut Ledger<'_>,
-    (number, current): (usize, &Rc<Holder>),
+    number: usize,
     case: &mut Case<'_>,
     request: &Request,
-    address: IpAddr,
 ) {
-    let family = Family::of(address);
-    let open = request.families.contains(&family)
-        && !case.targets.contains_key(&family)
-        && !case.fallback.contains_key(&family)
-        && request.address(family).is_none_or(|asked| asked == address);
-    let released = |ledger: &Ledger<'_>| {
-        let entry = ledger.entries.get(&address);
-        entry.is_some_and(|entry| entry.released.is_some() && entry.tenants.is_empty())
-    };
-    let Some(pool) = declaring(world.pools, address).filter(|_| open) else {
+    let Some(current) = case.current.clone() else {
         return;
     };
-    let may = pool.gives(address).is_ok()
-        && pool.spec.allows(&asker(world, case.service)).is_ok()
-        && (request.claim != Claim::Unasked || pool.spec.auto_assign)
-        && (request.pools.is_empty() || names(world, request, pool));
-    if may && released(ledger) {
-        ledger.enter(address, &pool.id, Tenant::new(number, current.clone()));
-        case.has(ledger, address, Way::TakenBack);
-        case.gained.push(address);
+    if !request.problems.is_empty() {
+        return;
+    }
+    for address in case.behind.clone() {
+        let family = Family::of(address);
+        let open = request.families.contains(&family)
+            && !case.targets.contains_key(&family)
+            && !case.fallback.contains_key(&family)
+            && request.address(family).is_none_or(|asked| asked == address);
+        let Some(pool) = declaring(world.pools, address).filter(|_| open) else {
+            continue;
+        };
+        let may = pool.gives(address).is_ok()
+            && pool.spec.allows(&asker(world, case.service)).is_ok()
+            && (request.claim != Claim::Unasked || pool.spec.auto_assign)
+            && (request.pools.is_empty() || names(world, request, pool));
+        let entry = ledger.entries.get(&address);
+        let rests = entry.is_some_and(|entry| entry.released.is_some() && entry.tenants.is_empty());
+        if may && rests {
+            ledger.enter(address, &pool.id, Tenant::new(number, Rc::clone(&current)));
+            case.has(ledger, address, Way::TakenBack);
+            case.gained.push(address);
+        }
     }
 }
 
@@ -241,6 +248,16 @@ impl Case<'_> {
         if let Some(entry) = ledger.entries.get(&address) {
             let pool = entry.pool.clone();
             self.notes.push(Note::Has { address, pool, way });
+        }
+    }
+
+    /// It is to have nothing of what this plan gave it.
+    pub(super) fn give_back(&mut self, ledger: &mut Ledger<'_>, number: usize) {
+        for address in std::mem::take(&mut self.gained) {
+            ledger.leave(address, number);
+            self.targets.retain(|_, target| *target != address);
+            self.notes
+                .retain(|note| !matches!(note, Note::Has { address: of, .. } if *of == address));
         }
     }
 
