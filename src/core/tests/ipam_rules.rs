@@ -724,6 +724,26 @@ fn an_address_that_comes_to_a_pool_which_its_service_does_not_name_stays_with_th
 }
 
 #[test]
+fn an_address_that_leaves_its_pool_is_not_taken_away_by_another_one_that_is_about_to_go() {
+    let mut cluster = Cluster::default();
+    cluster.pool("blue", &["10.10.0.2-10.10.0.10"], |spec| {
+        spec.auto_assign = true
+    });
+    cluster.service("web", "", |_| ());
+    cluster.settle();
+    cluster.pool("green", &["10.10.0.2"], |spec| {
+        spec.on_removal = OnRemoval::Release
+    });
+    cluster.pools[1].terminating = true;
+    cluster.pool("blue", &["10.10.0.5-10.10.0.10"], |_| ());
+    cluster.settle();
+    assert_eq!(cluster.addresses("web"), ["10.10.0.2"]);
+    assert_eq!(cluster.notes("web"), ["Draining", "Has"]);
+    let claim = &cluster.claims[&ip("10.10.0.2")].1;
+    assert_eq!(claim.pool, PoolId::mooring("blue"));
+}
+
+#[test]
 fn a_pool_in_conflict_hands_out_nothing_and_takes_nothing_away() {
     let mut cluster = blue();
     cluster.service("web", "blue", |_| ());

@@ -123,7 +123,8 @@ impl<'w> Ledger<'w> {
             .and_then(|number| self.pools.get(*number))
     }
 
-    /// The pool that an address of a claim is from. One that left its pool may have come to another one.
+    /// The pool that an address of a claim is from. One that left its pool may have come to another one, but for one that is
+    /// about to go: that would take it away with what it gave itself.
     pub(super) fn home(&self, address: IpAddr) -> Option<&'w Pool> {
         let claimed = self
             .entries
@@ -131,7 +132,7 @@ impl<'w> Ledger<'w> {
             .and_then(|entry| self.pool(&entry.pool));
         claimed
             .filter(|pool| pool.declared.contains(address))
-            .or_else(|| declaring(self.pools, address))
+            .or_else(|| declaring(self.pools, address).filter(|pool| !pool.is_terminating()))
             .or(claimed)
     }
 
