@@ -130,21 +130,18 @@ fn many_pauses(scene: &Scene<'_>) {
     let before = trial.mark();
     let mut struck = BTreeMap::new();
     for _ in 0..PAUSES {
-        let owners = trial.owners();
-        let most = owners.into_iter().max_by_key(|(_, all)| all.len());
-        let (node, _) = most.unwrap();
+        let (node, _) = trial.busiest();
         scene.stand_still(&node, Duration::from_secs(3));
         scene.mooring.let_pass(Duration::from_secs(2));
         *struck.entry(node).or_insert(0) += 1;
     }
     println!("  stood still: {struck:?}");
     for seen in trial.end(&before) {
-        let overlaps = seen.story.overlaps();
         println!(
-            "  {}: {} had it one after the other, {} late answers",
+            "  {}: {} had it one after the other, {} times one answered late",
             seen.address,
             seen.story.stints.len(),
-            overlaps.len()
+            seen.story.overlaps().len()
         );
         assert_eq!(seen.story.longest_overlap(), NEVER, "{}", seen.story);
         scene.expect_one_at_last(&seen.story);
@@ -286,9 +283,7 @@ impl Scene<'_> {
     fn begin(&self) -> (Trial<'_>, String, Vec<std::net::IpAddr>) {
         let trial = Trial::begin(self.site, Pace::Attentive);
         self.mooring.let_pass(Duration::from_secs(2));
-        let owners = trial.owners();
-        let most = owners.into_iter().max_by_key(|(_, all)| all.len());
-        let (node, addresses) = most.unwrap();
+        let (node, addresses) = trial.busiest();
         (trial, node, addresses)
     }
 

@@ -1,10 +1,6 @@
 //! Verbs that look, and those that hand over to another program.
-#![allow(
-    clippy::print_stdout,
-    reason = "what these verbs print is their result"
-)]
-
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::{ErrorKind, Write as _, stdout};
 use std::net::IpAddr;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
@@ -17,9 +13,9 @@ use testbed::Bed;
 use testbed::spec::{Depth, Name};
 
 pub(super) fn status() -> Result<ExitCode> {
-    let names = Bed::all()?;
+    let (names, mut out) = (Bed::all()?, String::new());
     if names.is_empty() {
-        println!("no bed is up");
+        writeln!(out, "no bed is up")?;
     }
     for name in names {
         let status = Bed::find(&name)?.status()?;
@@ -27,36 +23,39 @@ pub(super) fn status() -> Result<ExitCode> {
             Depth::Full => "full",
             Depth::Light => "light",
         };
-        println!(
+        writeln!(
+            out,
             "{name}: {depth}, kube-proxy {} with strictARP {:?}",
             status.spec.proxy.as_str(),
             status.spec.strict_arp
-        );
+        )?;
         for node in &status.nodes {
             let host = &node.host;
-            println!(
+            writeln!(
+                out,
                 "  {:8} {:12} {:12} {}  {:?}",
                 host.name,
                 host.ipv4(),
                 host.ipv6(),
                 host.mac(),
                 node.power
-            );
+            )?;
         }
         for client in &status.clients {
-            println!(
+            writeln!(
+                out,
                 "  {:8} {:12} {:12} {}  client",
                 client.name,
                 client.ipv4(),
                 client.ipv6(),
                 client.mac()
-            );
+            )?;
         }
         for (from, to) in &status.cuts {
-            println!("  cut: nothing passes from {from} to {to}");
+            writeln!(out, "  cut: nothing passes from {from} to {to}")?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    show(&out)
 }
 
 pub(super) fn kubectl(name: &Name, arguments: &[String]) -> Result<ExitCode> {
@@ -87,7 +86,7 @@ pub(super) fn exec(name: &Name, node: &str, timeout: u64, command: &[String]) ->
             .join(" "),
     };
     let ran = Bed::find(name)?.exec(node, &script, Duration::from_secs(timeout))?;
-    std::io::stdout().write_all(&ran.stdout)?;
+    stdout().write_all(&ran.stdout)?;
     std::io::stderr().write_all(&ran.stderr)?;
     Ok(u8::try_from(ran.status).map_or(ExitCode::FAILURE, ExitCode::from))
 }
@@ -107,6 +106,7 @@ pub(super) fn who_answers(name: &Name, from: &str, ip: IpAddr, json: bool) -> Re
             .find(|host| host.mac() == mac)
             .map(|host| host.name.clone())
     };
+    let mut out = String::new();
     if json {
         let responders: Vec<_> = answers
             .responders
@@ -115,31 +115,33 @@ pub(super) fn who_answers(name: &Name, from: &str, ip: IpAddr, json: bool) -> Re
                 |r| json!({"mac": r.mac.to_string(), "host": name_of(r.mac), "replies": r.replies}),
             )
             .collect();
-        println!("{}", json!({"target": ip, "responders": responders}));
-        return Ok(ExitCode::SUCCESS);
+        writeln!(out, "{}", json!({"target": ip, "responders": responders}))?;
+        return show(&out);
     }
     match answers.responders.len() {
-        0 => println!("{ip}: nobody answers"),
-        1 => println!("{ip}: 1 answers"),
-        more => println!("{ip}: {more} answer"),
+        0 => writeln!(out, "{ip}: nobody answers")?,
+        1 => writeln!(out, "{ip}: 1 answers")?,
+        more => writeln!(out, "{ip}: {more} answer")?,
     }
     for responder in &answers.responders {
         let host = name_of(responder.mac).unwrap_or_else(|| "unknown".to_owned());
-        println!(
+        writeln!(
+            out,
             "  {}  {host}  ({} replies)",
             responder.mac, responder.replies
-        );
+        )?;
     }
-    Ok(ExitCode::SUCCESS)
+    show(&out)
 }
 
 pub(super) fn logs(name: &Name, log: Option<&str>, follow: bool) -> Result<ExitCode> {
     let logs = Bed::find(name)?.logs()?;
     let Some(wanted) = log else {
+        let mut out = String::new();
         for (name, _) in logs {
-            println!("{name}");
+            writeln!(out, "{name}")?;
         }
-        return Ok(ExitCode::SUCCESS);
+        return show(&out);
     };
     let Some((_, path)) = logs.iter().find(|(name, _)| name == wanted) else {
         let names: Vec<_> = logs.into_iter().map(|(name, _)| name).collect();
@@ -154,6 +156,14 @@ pub(super) fn logs(name: &Name, log: Option<&str>, follow: bool) -> Result<ExitC
         command.args(["-n", "+1", "-F"]);
     }
     replace(command.arg(path))
+}
+
+/// Prints what a verb is for. Whoever reads no further, as `head`, has seen enough.
+fn show(text: &str) -> Result<ExitCode> {
+    match stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// Becomes that program, so that terminal, signals and exit status are its own.

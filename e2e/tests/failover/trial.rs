@@ -137,6 +137,14 @@ impl<'a> Trial<'a> {
         owners
     }
 
+    /// Which host has most addresses, and which these are.
+    #[track_caller]
+    pub(crate) fn busiest(&self) -> (String, Vec<IpAddr>) {
+        let owners = self.owners().into_iter();
+        let most = owners.max_by_key(|(_, all)| all.len());
+        most.expect("a host that answers")
+    }
+
     /// Waits until they have what they had.
     #[track_caller]
     pub(crate) fn wait_for_owners(&self, owners: &Owners) {
