@@ -132,6 +132,7 @@ impl<T: FnMut(Told)> Crew<T> {
         let (mut now, mut was_long) = (self.now(), false);
         loop {
             let turn = self.now();
+            let has_been_long = |now: Now| now.saturating_sub(turn) >= DOUBT;
             while let Some(order) = self.mailbox.take() {
                 match order {
                     Order::End(farewell, done) => return self.end(farewell, done),
@@ -147,7 +148,7 @@ impl<T: FnMut(Told)> Crew<T> {
                 self.act();
                 self.look_out();
                 now = self.now();
-                if now.saturating_sub(begun) < DOUBT {
+                if !has_been_long(now) {
                     self.deputy.renew(&mut self.host, now);
                 }
                 rested = now + GAP.max(now.saturating_sub(begun));
@@ -176,7 +177,7 @@ impl<T: FnMut(Told)> Crew<T> {
             }
             // What takes long may be work, or the node stood still meanwhile: then another thread, which only waited, says so by the
             // next turn, and until then nothing goes on.
-            let is_long = self.now().saturating_sub(turn) >= DOUBT;
+            let is_long = has_been_long(self.now());
             if is_long || was_long {
                 patience = Duration::ZERO;
             }
