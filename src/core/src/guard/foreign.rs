@@ -312,11 +312,19 @@ fn heard(told: &Witnessed, other: &str) -> BTreeSet<Mac> {
         .collect()
 }
 
-/// Whether all who answer are known by now: both witnesses have looked at the same, or have had the time to.
+/// Whether a witness heard the other one answer.
+fn hears(told: &Witnessed, other: &str) -> bool {
+    let mut of = told.responders.iter();
+    of.any(|one| one.node.as_deref() == Some(other))
+}
+
+/// Whether all who answer are known by now: both witnesses have looked at the same, or have had the time to. If one of them heard
+/// the other, and was not heard, it may answer late.
 fn is_complete(witnesses: &[String], told: &[Option<&Witnessed>], now: Timestamp) -> bool {
     let agree = match (witnesses, told) {
         ([one, other], [Some(told_one), Some(told_other)]) => {
             heard(told_one, other) == heard(told_other, one)
+                && hears(told_one, other) == hears(told_other, one)
         }
         _ => false,
     };

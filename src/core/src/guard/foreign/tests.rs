@@ -230,6 +230,12 @@ fn a_dispute_is_told_with_all_who_answer() {
         1,
         "it had the time"
     );
+    let both = |host: &usize| witnesses.contains(&format!("n{host}"));
+    let third: Vec<usize> = (0..3).filter(|host| !both(host)).collect();
+    saw(&mut nodes, &witnesses[1], ADDRESS, &third, NOW);
+    let unheard = judged(&nodes, &[ADDRESS], &half.addresses);
+    assert_eq!(unheard.notes, [], "the first witness may answer late");
+    assert!(unheard.is_unsettled());
     saw(&mut nodes, &witnesses[1], ADDRESS, &but(&witnesses[1]), NOW);
     let whole = judged(&nodes, &[ADDRESS], &half.addresses);
     assert_eq!(whole.addresses[0].responders.len(), 3);
